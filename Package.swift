@@ -1,0 +1,97 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings every target shares: Swift 6 language mode comes with the tools version; the upcoming
+/// features below make existentials, imports and isolation explicit.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "daypass",
+    products: [.executable(name: "daypass", targets: ["daypass"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", exact: "1.4.0", traits: ["JSON"]),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache.git", exact: "2.1.1"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
+    ],
+    targets: [
+        // Pure: decisions only; no event loop, no clock, no logger.
+        .target(name: "SessionModel", dependencies: [crypto], swiftSettings: settings),
+        .target(name: "TunnelProtocol", dependencies: ["SessionModel", nioCore], swiftSettings: settings),
+        .target(name: "ProxySemantics", dependencies: ["SessionModel", nioCore], swiftSettings: settings),
+        .target(name: "AccessControl", dependencies: ["SessionModel", "ProxySemantics", crypto], swiftSettings: settings),
+        // IO: carry bytes and call the pure targets.
+        .target(name: "SessionStore", dependencies: ["SessionModel"], swiftSettings: settings),
+        .target(
+            name: "SQLiteStore",
+            dependencies: ["SessionModel", "SessionStore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TunnelTransport",
+            dependencies: ["TunnelProtocol", "ProxySemantics", nioCore, nioWebSocket, crypto, log],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Edge",
+            dependencies: [
+                "SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "TunnelTransport", nioCore,
+                nioPosix, nioSSL, nioWebSocket, log, crypto, lifecycle, mustache, configuration, collections,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ControlAPI",
+            dependencies: [
+                "SessionModel", "AccessControl", "SessionStore", hummingbird, log, crypto, lifecycle, mustache,
+                configuration,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TunnelAgent",
+            dependencies: [
+                "SessionModel", "TunnelProtocol", "ProxySemantics", "TunnelTransport", nioCore, nioPosix, nioSSL,
+                nioWebSocket, log, collections, lifecycle,
+            ],
+            swiftSettings: settings
+        ),
+        .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+        .executableTarget(
+            name: "daypass",
+            dependencies: [
+                "SessionModel", "ProxySemantics", "AccessControl", "SessionStore", "SQLiteStore", "Edge", "ControlAPI",
+                "TunnelAgent", "CQREncode", nioCore, nioPosix, log, crypto, lifecycle, httpClient, configuration,
+                argumentParser,
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)

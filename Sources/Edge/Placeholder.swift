@@ -1,0 +1,7 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOWebSocket
+import Mustache
+import Configuration
+import DequeModule
