@@ -46,7 +46,11 @@ let package = Package(
         .target(name: "SessionModel", dependencies: [crypto], swiftSettings: settings),
         .target(name: "TunnelProtocol", dependencies: ["SessionModel", nioCore], swiftSettings: settings),
         .target(name: "ProxySemantics", dependencies: ["SessionModel", nioCore], swiftSettings: settings),
-        .target(name: "AccessControl", dependencies: ["SessionModel", "ProxySemantics", crypto], swiftSettings: settings),
+        .target(
+            name: "AccessControl",
+            dependencies: ["SessionModel", "ProxySemantics", crypto],
+            swiftSettings: settings
+        ),
         // IO: carry bytes and call the pure targets.
         .target(name: "SessionStore", dependencies: ["SessionModel"], swiftSettings: settings),
         .target(

@@ -1,7 +1,7 @@
+import Configuration
+import DequeModule
+import Mustache
 import NIOCore
 import NIOPosix
 import NIOSSL
 import NIOWebSocket
-import Mustache
-import Configuration
-import DequeModule

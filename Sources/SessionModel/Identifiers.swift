@@ -108,7 +108,9 @@ package struct SessionToken: Sendable {
 
     /// Reads `slug.ownerToken`; nil unless both parts have their published form.
     package init?(parsing text: some StringProtocol) {
-        guard text.utf8.count <= 96, let dot = text.lastIndex(of: "."), let slug = Slug(text[..<dot]) else { return nil }
+        guard text.utf8.count <= 96, let dot = text.lastIndex(of: "."), let slug = Slug(text[..<dot]) else {
+            return nil
+        }
         let owner = text[text.index(after: dot)...]
         guard owner.utf8.count == 32, owner.utf8.allSatisfy(isBase36) else { return nil }
         self.init(slug: slug, ownerToken: String(owner))

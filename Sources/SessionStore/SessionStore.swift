@@ -26,7 +26,8 @@ package protocol SessionStore: Sendable {
     /// Forgets a session and frees its slug; throws `session_not_found`.
     func delete(id: SessionID, audit: AuditEvent) async throws
     /// Forgets sessions that ended before `endedBefore`; returns their identifiers.
-    func forget(endedBefore: Timestamp, audit: @escaping @Sendable (SessionID) -> AuditEvent) async throws -> [SessionID]
+    func forget(endedBefore: Timestamp, audit: @escaping @Sendable (SessionID) -> AuditEvent) async throws
+        -> [SessionID]
     /// Audit events newest first, of one session or of all, at most `limit`.
     func auditEvents(of id: SessionID?, limit: Int) async throws -> [AuditEvent]
     /// Adds an access token.

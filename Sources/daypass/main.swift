@@ -1,4 +1,5 @@
-import AsyncHTTPClient
 import ArgumentParser
+import AsyncHTTPClient
 import CQREncode
+
 print("hi")
