@@ -1,0 +1,60 @@
+import Hummingbird
+package import Logging
+import NIOCore
+import ServiceLifecycle
+package import SessionModel
+
+/// The control API's listener: serves until graceful shutdown, then finishes the requests it has.
+package struct ControlAPIService: Service {
+    private let configuration: ControlAPIConfiguration
+    private let responder: ControlResponder
+    private let logger: Logger
+    private let onListening: @Sendable (_ port: Int) -> Void
+
+    /// Composes the API; nothing is opened before `run()`.
+    ///
+    /// `readiness` is asked by `GET /ready`; `onListening` is called once with the bound port.
+    package init(
+        configuration: ControlAPIConfiguration,
+        sessions: any SessionManagement,
+        tokens: any AccessTokenManagement,
+        live: any LiveSessions,
+        metrics: [any MetricsSource],
+        readiness: @escaping @Sendable () async -> Bool,
+        clock: @escaping WallClock,
+        logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.onListening = onListening
+        self.responder = ControlResponder(
+            dependencies: ControlDependencies(
+                configuration: configuration,
+                sessions: sessions,
+                tokens: tokens,
+                live: live,
+                metrics: metrics,
+                readiness: readiness,
+                clock: clock
+            )
+        )
+    }
+
+    /// Listens and answers until graceful shutdown; throws when the address cannot be bound.
+    package func run() async throws {
+        let application = Application(
+            responder: self.responder,
+            server: .http1(configuration: .init(idleTimeout: TimeAmount(self.configuration.idleTimeout))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(self.configuration.host, port: self.configuration.port),
+                availableConnectionsDelegate: .maximum(self.configuration.maximumConnections, logger: self.logger)
+            ),
+            onServerRunning: { [onListening] channel in
+                onListening(channel.localAddress?.port ?? 0)
+            },
+            logger: self.logger
+        )
+        try await application.run()
+    }
+}
