@@ -1,0 +1,87 @@
+/// Everything an agent needs to serve one session.
+package struct TunnelAgentConfiguration: Sendable {
+    /// Where the tunnel is opened: the session's `edgeUrl`, `ws://…/tunnel` or `wss://…/tunnel`.
+    package var edgeURL: String
+    /// The credential for that session, `slug.ownerToken`; never logged.
+    package var sessionToken: String
+    /// The app that answers the requests.
+    package var target: LocalTarget
+    /// Which `Host` the local app sees.
+    package var hostHeader: HostHeader = .localhost
+    /// Tunnel connections that form the pool, 1 to 16; a version 0 edge gets one.
+    package var connections = 2
+    /// Whether to replace an agent that already serves the session.
+    ///
+    /// Said only until the first connection stands, so that two agents cannot evict each other in a loop.
+    package var takeover = false
+    /// Which protocol versions are offered.
+    package var protocolVersions: OfferedVersions = .newest
+    /// The name the edge shows for this agent.
+    package var agentName = "daypass"
+    /// Which connections belong to one process; random by default.
+    package var agentID = Self.randomAgentID()
+    /// A PEM file with the roots to trust for `wss`; nil means those of the system.
+    package var edgeTrustRootsPath: String?
+    /// How long things may take.
+    package var timeouts = Timeouts()
+    /// How many connections to the local app there may be.
+    package var pool = PoolLimits()
+
+    /// Describes an agent with the default limits.
+    package init(edgeURL: String, sessionToken: String, target: LocalTarget) {
+        self.edgeURL = edgeURL
+        self.sessionToken = sessionToken
+        self.target = target
+    }
+
+    /// The protocol versions an agent offers to the edge.
+    package enum OfferedVersions: Sendable, Equatable {
+        /// Version 1, falling back to version 0 when the edge selects no subprotocol.
+        case newest
+        /// Version 0 only.
+        case version0
+    }
+
+    /// Bounds in time; every wait of the agent has one.
+    package struct Timeouts: Sendable {
+        /// From starting to dial the edge until its answer to the upgrade is complete.
+        package var dial: Duration = .seconds(10)
+        /// Connecting to the local app, TLS included.
+        package var connect: Duration = .seconds(10)
+        /// From the last progress of a request until the head of the local app's answer.
+        package var responseHead: Duration = .seconds(120)
+        /// How long a connection to the local app is kept without a request; below the 60 to 75 s after
+        /// which common servers close.
+        package var idle: Duration = .seconds(30)
+        /// How long open requests may take to finish after a graceful shutdown began.
+        package var drain: Duration = .seconds(10)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    /// Bounds in number; what goes over them waits or is refused.
+    package struct PoolLimits: Sendable {
+        /// Connections kept without a request.
+        package var maximumIdle = 64
+        /// Connections open at once for requests.
+        package var maximumConnections = 256
+        /// Requests waiting for a connection; the next one is refused.
+        package var maximumWaiting = 1024
+        /// Connections open at once for WebSockets; the next one is refused.
+        package var maximumWebSockets = 1024
+
+        /// The defaults.
+        package init() {}
+    }
+
+    /// 32 characters of `[a-z0-9]` from the system's generator.
+    private static func randomAgentID() -> String {
+        let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        var generator = SystemRandomNumberGenerator()
+        return String(
+            decoding: (0..<32).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] },
+            as: UTF8.self
+        )
+    }
+}
