@@ -30,7 +30,9 @@ package struct ASCIISet: Sendable {
     }
 }
 
-/// `tchar` of RFC 9110, 5.6.2: `!#$%&'*+-.^_`|~`, digits, letters. As literal words, because a lazy global would cost
+/// Whether a byte may stand in a token (`tchar` of RFC 9110, 5.6.2).
+///
+/// The set is given as literal words, because a lazy global would cost
 /// a check per byte.
 @inlinable @inline(__always)
 package func isTokenByte(_ byte: UInt8) -> Bool {
@@ -43,7 +45,9 @@ package func isFieldValueByte(_ byte: UInt8) -> Bool {
     (byte >= 0x20 && byte != 0x7F) || byte == 0x09
 }
 
-/// A byte allowed inside a request target: anything but controls, space and DEL. Bytes above 0x7F are not in the
+/// A byte allowed inside a request target: anything but controls, space and DEL.
+///
+/// Bytes above 0x7F are not in the
 /// grammar but real clients send raw UTF-8, and no framing depends on them.
 @inlinable @inline(__always)
 package func isTargetByte(_ byte: UInt8) -> Bool {

@@ -6,11 +6,14 @@ package enum HTTPMessageRole: Sendable {
     case response
 }
 
-/// Finds and validates heads: every line ends with CRLF, names are tokens directly followed by a colon, values have
+/// Finds and validates heads.
+///
+/// Every line ends with CRLF, names are tokens directly followed by a colon, values have
 /// no control characters, no line is folded (RFC 9112, sections 2 to 5). Anything else is refused, never repaired.
 enum HTTPHeadParser {
-    /// The length of the head that begins at the first readable byte, its empty line included; nil if it is not
-    /// complete. `scanned` remembers where to go on, so that a head arriving byte by byte costs linear time.
+    /// The length of the head that begins at the first readable byte, its empty line included.
+    ///
+    /// Nil if it is not complete. `scanned` remembers where to go on, so that a head arriving byte by byte costs linear time.
     static func headLength(
         in buffer: ByteBuffer,
         scanned: inout Int,

@@ -208,6 +208,16 @@ package struct HTTPMessageParser {
         return length.map { $0 == 0 ? .none : .length($0) }
     }
 
+    /// The framing of a response that came through a tunnel, whose body is bare: only `Content-Length` counts, and a
+    /// left-over `Transfer-Encoding` of the hop behind the agent is ignored, as it is not passed on.
+    static func lengthFraming(ofForwardedResponse head: HTTPHead, toHEAD: Bool) throws(HTTPParseError) -> BodyFraming {
+        guard head.count(of: .contentLength) <= 1 else { throw .invalid("there is more than one Content-Length") }
+        let length: Int? =
+            if let field = head.first(.contentLength) { try Self.decimal(head, field.value) } else { nil }
+        if toHEAD || head.status < 200 || head.status == 204 || head.status == 304 { return .none }
+        return length.map { .length($0) } ?? .untilClose
+    }
+
     private static func decimal(_ head: HTTPHead, _ range: Range<Int>) throws(HTTPParseError) -> Int {
         guard (1...18).contains(range.count) else { throw .invalid("the Content-Length is not a number") }
         let value: Int? = head.withBytes(range) { bytes in
