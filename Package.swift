@@ -52,7 +52,11 @@ let package = Package(
             swiftSettings: settings
         ),
         // IO: carry bytes and call the pure targets.
-        .target(name: "SessionStore", dependencies: ["SessionModel"], swiftSettings: settings),
+        .target(
+            name: "SessionStore",
+            dependencies: ["SessionModel", lifecycle, log, configuration],
+            swiftSettings: settings
+        ),
         .target(
             name: "SQLiteStore",
             dependencies: ["SessionModel", "SessionStore", crypto, .product(name: "GRDB", package: "GRDB.swift")],

@@ -1,8 +1,9 @@
 /// What the control API and the owner's pages may do to sessions; the composition root supplies the implementation.
 ///
 /// Every change is durable, audited and published to the change feed before the call returns: on one node it is
-/// enforced for every request that starts after the return. All calls throw `DaypassError`; unknown slugs and ids,
-/// and forgotten sessions, throw `session_not_found`.
+/// enforced for every request that starts after the return. Refusals are `DaypassError`; unknown slugs and ids,
+/// and forgotten sessions, throw `session_not_found`. Any other error means that the store itself failed: it is logged
+/// with a correlation id and answered as an internal error.
 package protocol SessionManagement: Sendable {
     /// Creates a session. Throws `too_many_sessions` at the creator's or the total limit, `conflict` when the asked
     /// slug is taken.
@@ -16,7 +17,8 @@ package protocol SessionManagement: Sendable {
     /// Applies a partial policy change, all or nothing. Closed or expired sessions throw `session_closed` or
     /// `session_expired`, here and in every change below except `close` and `delete`.
     func updatePolicy(of slug: Slug, _ update: PolicyUpdate, by actor: Actor) async throws -> SessionRecord
-    /// Removes a viewer for good; idempotent.
+    /// Removes a viewer for good; idempotent. Throws `conflict` when as many viewers as a session may keep (10 000)
+    /// have been removed.
     func kick(_ viewer: KickedViewer, from slug: Slug, by actor: Actor) async throws -> SessionRecord
     /// Pauses or resumes the tunnel; idempotent.
     func setPaused(_ paused: Bool, slug: Slug, by actor: Actor) async throws -> SessionRecord
