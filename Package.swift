@@ -2,8 +2,9 @@
 import PackageDescription
 
 /// Settings every target shares: Swift 6 language mode comes with the tools version; the upcoming
-/// features below make existentials, imports and isolation explicit.
+/// features below make existentials, imports and isolation explicit; our own warnings are errors.
 let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -101,5 +102,6 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),
     ]
 )

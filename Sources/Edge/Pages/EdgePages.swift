@@ -41,7 +41,9 @@ package enum EdgePages {
         return path
     }
 
-    /// Wraps a page's body in the frame all pages share. `head` and `body` are HTML, `title` is plain text.
+    /// Wraps a page's body in the frame all pages share.
+    ///
+    /// `head` and `body` are HTML, `title` is plain text.
     static func document(title: String, head: String = "", body: String) -> String {
         """
         <!doctype html>
@@ -94,9 +96,9 @@ package enum EdgePages {
 
     /// A ticket with a notch on either side.
     static let icon = """
-        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#4f46e5" d="M5 7h22a2 2 0 0 1 2 2v4a3 3 0 \
-        0 0 0 6v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4a3 3 0 0 0 0-6V9a2 2 0 0 1 2-2z"/><path stroke="#fff" \
-        stroke-width="2" stroke-dasharray="2 2.4" d="M20 9v14"/></svg>
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#6d67f5" d="M4 6h24a2 2 0 0 1 2 2v5a2.5 \
+        2.5 0 0 0 0 6v5a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2v-5a2.5 2.5 0 0 0 0-6V8a2 2 0 0 1 2-2z"/><path stroke="#fff" \
+        stroke-width="2" stroke-dasharray="3 2.5" d="M20 7v18"/></svg>
 
         """
 }

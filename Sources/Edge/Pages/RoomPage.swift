@@ -45,7 +45,8 @@ extension EdgePages {
             <a id="public-url" href="\(url)" target="_blank" rel="noopener">\(url)</a>
             <button id="copy" type="button" class="button" disabled>Copy</button>
             </div>
-            <p class="quiet"><span id="expiry-label">Ends</span> <time id="expiry" \
+            <p id="expiry-line" class="quiet"\(model.status == .closed ? " hidden" : "")>\
+            <span id="expiry-label">\(model.status == .expired ? "Ended" : "Ends")</span> <time id="expiry" \
             datetime="\(model.expiresAt.iso8601)">\(minuteText(model.expiresAt))</time> \
             <span id="countdown"></span></p>
             </section>

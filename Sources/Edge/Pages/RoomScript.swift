@@ -151,7 +151,7 @@ extension EdgePages {
           function showCountdown() {
             if (!state) return;
             const left = Date.parse(state.expiresAt) - (Date.now() + skew);
-            setText(byId("countdown"), left > 0 && state.status !== "closed" ? `(in ${span(left)})` : "");
+            setText(byId("countdown"), left > 0 ? `(in ${span(left)})` : "");
           }
 
           function show(session) {
@@ -169,6 +169,7 @@ extension EdgePages {
             pause.hidden = session.status === "paused";
             resume.hidden = session.status !== "paused";
             if (hadFocus) (pause.hidden ? resume : pause).focus();
+            byId("expiry-line").hidden = session.status === "closed";
             setText(byId("expiry-label"), session.status === "expired" ? "Ended" : "Ends");
             setText(byId("expiry"), new Date(session.expiresAt).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
             setText(byId("fact-entry"), entryWords(session));
