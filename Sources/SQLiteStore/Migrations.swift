@@ -39,6 +39,7 @@ let storeMigrations: DatabaseMigrator = {
                     position INTEGER NOT NULL,
                     viewer_id TEXT NOT NULL,
                     address_id TEXT,
+                    kicked_at INTEGER,
                     PRIMARY KEY (session, position)
                 ) STRICT, WITHOUT ROWID;
 

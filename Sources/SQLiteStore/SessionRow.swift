@@ -145,11 +145,18 @@ struct SessionRow {
     private static func kickedViewers(of number: Int64, _ db: Database) throws -> [KickedViewer] {
         try Row.fetchAll(
             db.cachedStatement(
-                sql: "SELECT viewer_id, address_id FROM kicked_viewer WHERE session = ? ORDER BY position"
+                sql: "SELECT viewer_id, address_id, kicked_at FROM kicked_viewer WHERE session = ? ORDER BY position"
             ),
             arguments: [number]
         )
-        .map { KickedViewer(viewerID: $0[0], addressID: $0[1]) }
+        .map { row in
+            let kickedAt: Int64? = row[2]
+            return KickedViewer(
+                viewerID: row[0],
+                addressID: row[1],
+                kickedAt: kickedAt.map { Timestamp(millisecondsSinceEpoch: $0) }
+            )
+        }
     }
 
     private static func insertKickedViewers(
@@ -158,10 +165,14 @@ struct SessionRow {
         _ db: Database
     ) throws {
         let statement = try db.cachedStatement(
-            sql: "INSERT INTO kicked_viewer (session, position, viewer_id, address_id) VALUES (?, ?, ?, ?)"
+            sql: """
+                INSERT INTO kicked_viewer (session, position, viewer_id, address_id, kicked_at) VALUES (?, ?, ?, ?, ?)
+                """
         )
         for (position, viewer) in zip(viewers.indices, viewers) {
-            try statement.execute(arguments: [number, position, viewer.viewerID, viewer.addressID])
+            try statement.execute(arguments: [
+                number, position, viewer.viewerID, viewer.addressID, viewer.kickedAt?.millisecondsSinceEpoch,
+            ])
         }
     }
 
