@@ -39,7 +39,9 @@ package enum AccessDecision: Equatable, Sendable {
     case refused(DaypassError, failedAttempt: Bool)
 }
 
-/// The checks in the order they are made (spec: tunnel sessions, 3.1). That the session exists is known before.
+/// The checks in the order they are made (spec: tunnel sessions, 3.1).
+///
+/// That the session exists is known before.
 package enum AccessCheck: String, Sendable, CaseIterable {
     case open
     case notExpired = "not_expired"
@@ -108,8 +110,9 @@ extension CompiledPolicy {
         return .allowed(handle)
     }
 
-    /// Whether a stream that is open must be cut now that the policy, the kicks, the pause or the time have changed;
-    /// nil when it may go on. The viewer limit cuts nobody, unless it is 0; the rate does not matter.
+    /// Why a stream that is open must be cut now that the policy, the kicks, the pause or the time have changed.
+    ///
+    /// Nil when it may go on. The viewer limit cuts nobody, unless it is 0; the rate does not matter.
     package func refusalOfOpenStream(
         _ request: AccessRequest,
         path: UnsafeRawBufferPointer,
@@ -170,7 +173,9 @@ extension CompiledPolicy {
     /// Seconds after which a client should try a paused session again.
     private static let pauseRetry = 30
 
-    /// Makes one check. `admit` asks the registry; it answers nil for a stream that is already open.
+    /// Makes one check.
+    ///
+    /// `admit` asks the registry; it answers nil for a stream that is already open.
     private func run(
         _ check: AccessCheck,
         _ request: AccessRequest,

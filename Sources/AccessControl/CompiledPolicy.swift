@@ -66,7 +66,9 @@ package struct CompiledPolicy: Sendable {
         self.signer.mint(credential, slug: self.record.slug)
     }
 
-    /// Whether `password` is the session's password; in constant time. False when there is none.
+    /// Whether `password` is the session's password; in constant time.
+    ///
+    /// False when there is none.
     package func isPassword(_ password: some StringProtocol) -> Bool {
         guard let expected = self.passwordProof else { return false }
         return constantTimeEquals(self.signer.passwordProof(password, session: self.record.id).utf8, expected.utf8)

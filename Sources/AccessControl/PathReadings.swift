@@ -24,7 +24,9 @@ struct PathReadings {
     /// The levels, from the undecoded to the last.
     let levels: [[Segment]]
 
-    /// Reads the request target up to its query. Nil when it cannot be read for certain: it does not start with `/`, is
+    /// Reads the request target up to its query.
+    ///
+    /// Nil when it cannot be read for certain: it does not start with `/`, is
     /// too long, is encoded too often, or has control characters, `%uXXXX` or overlong UTF-8 in it.
     init?(_ target: UnsafeRawBufferPointer) {
         let path = target.prefix { $0 != UInt8(ascii: "?") }

@@ -1,7 +1,9 @@
 /// Recognises paths that every server reads alike, which are almost all of them, without allocating.
 enum PlainPath {
-    /// The path of the request target without its query, if it is plain: it starts with `/`, holds printable ASCII only,
-    /// and nothing in it could be decoded, removed, merged, resolved or trimmed. Nil when it needs `PathReadings`.
+    /// The path of the request target without its query, if it is plain; nil when it needs `PathReadings`.
+    ///
+    /// Plain means that it starts with `/`, holds printable ASCII only, and nothing in it could be decoded, removed,
+    /// merged, resolved or trimmed.
     static func scan(_ target: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard target.first == UInt8(ascii: "/") else { return nil }
         var previous: UInt8 = 0

@@ -20,8 +20,9 @@ package struct RateLimiterTable<Key: Hashable & Sendable>: Sendable {
     /// How many keys are remembered.
     package var count: Int { self.fullAt.count }
 
-    /// Takes a token of `key` at `now` (monotonic nanoseconds): nil when there was one, else the whole seconds, at least
-    /// 1, until there is one again. A refusal takes nothing.
+    /// Takes a token of `key` at `now` (monotonic nanoseconds).
+    ///
+    /// Nil when there was one, else the whole seconds, at least 1, until there is one again. A refusal takes nothing.
     package mutating func take(_ key: Key, now: UInt64) -> Int? {
         let step = self.nanosecondsPerToken
         let bucket = self.bucket

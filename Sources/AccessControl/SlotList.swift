@@ -1,5 +1,6 @@
-/// The links of slots that sit in doubly linked lists; several lists may share one store, each slot being in at most
-/// one of them. All operations take constant time.
+/// The links of slots that sit in doubly linked lists.
+///
+/// Several lists may share one store, each slot being in at most one of them. All operations take constant time.
 struct SlotLinks: Sendable {
     static let none: Int32 = -1
 

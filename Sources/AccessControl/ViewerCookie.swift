@@ -7,8 +7,9 @@ package struct ViewerCredential: Equatable, Sendable {
     package var viewerID: String
     /// When the cookie was first issued to this viewer; kept when the cookie is renewed with a proof.
     package var issuedAt: Timestamp
-    /// Proof that the viewer gave the session's password (`CompiledPolicy.passwordProof`); worthless once the
-    /// password changes. Nil if no password was given.
+    /// Proof that the viewer gave the session's password (`CompiledPolicy.passwordProof`).
+    ///
+    /// Worthless once the password changes; nil if no password was given.
     package var passwordProof: String?
 
     /// A credential with every field given.

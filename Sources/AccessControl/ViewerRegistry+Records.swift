@@ -1,7 +1,7 @@
 import SessionModel
 
 extension ViewerRegistry {
-    /// Moves time on: viewers last seen 30 seconds ago are no longer present. Returns the time to use.
+    /// Moves time on: viewers last seen more than 30 seconds ago are no longer present; returns the time to use.
     ///
     /// Callers read the clock before they take the lock, so slightly older times are normal and count as the latest
     /// one. When the clock was set back by more, the records follow it.
@@ -42,8 +42,9 @@ extension ViewerRegistry {
         self.records[Int(slot)].issued = []
     }
 
-    /// Adds a record that is in no list yet, forgetting the viewer seen longest ago when the registry is full. Only
-    /// called when fewer than `capacity` viewers are present.
+    /// Adds a record that is in no list yet, forgetting the viewer seen longest ago when the registry is full.
+    ///
+    /// Only called when fewer than `capacity` viewers are present.
     mutating func insert(_ visitor: Visitor, now: Timestamp) -> Int32 {
         if self.recordCount == self.capacity { self.forget(self.absent.first) }
         let slot: Int32
@@ -117,8 +118,9 @@ extension ViewerRegistry {
         return record.generation == handle.generation && record.presence != .free ? handle.slot : nil
     }
 
-    /// The record with this identifier, or the browser that had it before its cookie came back. Searches all records
-    /// for address identifiers: for the owner's rare actions only.
+    /// The record with this identifier, or the browser that had it before its cookie came back.
+    ///
+    /// Searches all records for address identifiers: for the owner's rare actions only.
     func find(_ viewerID: String) -> Int32? {
         if let slot = self.browsers[viewerID] { return slot }
         let slots = self.records.indices.lazy.filter { self.records[$0].presence != .free }
