@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdCore
 package import Logging
 import NIOCore
 import ServiceLifecycle
@@ -37,7 +38,8 @@ package struct ControlAPIService: Service {
                 metrics: metrics,
                 readiness: readiness,
                 clock: clock
-            )
+            ),
+            logger: logger
         )
     }
 
@@ -45,7 +47,7 @@ package struct ControlAPIService: Service {
     package func run() async throws {
         let application = Application(
             responder: self.responder,
-            server: .http1(configuration: .init(idleTimeout: TimeAmount(self.configuration.idleTimeout))),
+            server: .http1(configuration: self.channelConfiguration),
             configuration: ApplicationConfiguration(
                 address: .hostname(self.configuration.host, port: self.configuration.port),
                 availableConnectionsDelegate: .maximum(self.configuration.maximumConnections, logger: self.logger)
@@ -56,5 +58,22 @@ package struct ControlAPIService: Service {
             logger: self.logger
         )
         try await application.run()
+    }
+
+    private var channelConfiguration: HTTP1Channel.Configuration {
+        let requestTimeout = TimeAmount(self.configuration.requestTimeout)
+        let maximumBodyBytes = self.configuration.maximumBodyBytes
+        return HTTP1Channel.Configuration(
+            additionalChannelHandlers: [
+                RequestArrivalHandler(requestTimeout: requestTimeout, maximumBodyBytes: maximumBodyBytes)
+            ],
+            // Also the time a head may take: the clock runs from the connection's start or the answer before.
+            idleTimeout: TimeAmount(self.configuration.idleTimeout),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 * 1024,
+                maxHeaderListSize: 32 * 1024,
+                maxHeaderFieldCount: 100
+            )
+        )
     }
 }

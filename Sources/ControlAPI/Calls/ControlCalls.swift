@@ -1,0 +1,91 @@
+import SessionModel
+
+/// What every call does once it is admitted.
+struct ControlCalls: Sendable {
+    let dependencies: ControlDependencies
+    let gate: CallerGate
+    let answers: SessionAnswers
+    /// The OpenAPI document's text.
+    let openAPI: String
+    let requestCounts: ControlRequestCounts
+
+    /// Runs a call.
+    ///
+    /// Throws `DaypassError` for refusals, anything else for failures.
+    func run(_ call: ControlCall) async throws -> ControlAnswer {
+        if call.operation.audience != .anyone { _ = try call.query() }
+        return switch call.operation {
+        case .createSession: try await self.createSession(call)
+        case .listSessions: try await self.listSessions(call)
+        case .getSession, .getSessionBySlug: try await self.showSession(call)
+        case .deleteSession: try await self.deleteSession(call)
+        case .updatePolicy: try await self.updatePolicy(call)
+        case .listViewers: try await self.listViewers(call)
+        case .kickViewer: try await self.kickViewer(call)
+        case .pauseSession: try await self.setPaused(true, call)
+        case .resumeSession: try await self.setPaused(false, call)
+        case .closeSession: try await self.closeSession(call)
+        case .rotatePassword: try await self.rotatePassword(call)
+        case .createToken: try await self.createToken(call)
+        case .listTokens: try await self.listTokens()
+        case .revokeToken: try await self.revokeToken(call)
+        case .listAuditEvents: try await self.listAuditEvents(call)
+        case .getHealth: ControlAnswer(200, ["status": "ok"])
+        case .getReadiness: try await self.readiness()
+        case .getMetrics: self.metrics()
+        case .getOpenAPI: ControlAnswer(text: self.openAPI, contentType: "application/json")
+        }
+    }
+
+    // MARK: Access tokens and audit
+
+    private func createToken(_ call: ControlCall) async throws -> ControlAnswer {
+        let request = try NewAccessToken(json: call.json())
+        let created = try await self.dependencies.tokens.create(
+            label: request.label,
+            scopes: request.scopes,
+            lifetime: request.lifetime,
+            by: call.actor
+        )
+        let secret = JSONValue.Member("token", .string(created.secret))
+        return ControlAnswer(201, .object(SessionAnswers.token(created.record) + [secret]))
+    }
+
+    private func listTokens() async throws -> ControlAnswer {
+        let tokens = try await self.dependencies.tokens.list()
+        return ControlAnswer(200, ["tokens": .array(tokens.map { .object(SessionAnswers.token($0)) })])
+    }
+
+    private func revokeToken(_ call: ControlCall) async throws -> ControlAnswer {
+        _ = try EmptyRequest(json: call.json())
+        // A token's identifier is not a secret; one that does not exist is answered by the service as not found.
+        let token = try await self.dependencies.tokens.revoke(id: call.parameter ?? "", by: call.actor)
+        let revokedAt = token.revokedAt.map { JSONValue.string($0.iso8601) } ?? .null
+        return ControlAnswer(200, ["ok": true, "id": .string(token.id), "revokedAt": revokedAt])
+    }
+
+    private func listAuditEvents(_ call: ControlCall) async throws -> ControlAnswer {
+        let query = try call.query()
+        let session = try ControlCall.sessionID(.session, query)
+        let limit = try ControlCall.limit(query)
+        let events = try await self.dependencies.sessions.auditEvents(of: session, limit: limit)
+        return ControlAnswer(200, ["events": .array(events.map(SessionAnswers.event))])
+    }
+
+    // MARK: The server itself
+
+    private func readiness() async throws -> ControlAnswer {
+        guard await self.dependencies.readiness() else {
+            throw DaypassError(.serviceUnavailable, "The server is not ready.", retryAfterSeconds: 1)
+        }
+        return ControlAnswer(200, ["status": "ready"])
+    }
+
+    private func metrics() -> ControlAnswer {
+        let samples = self.dependencies.metrics.flatMap { $0.metricSamples() } + self.requestCounts.metricSamples()
+        return ControlAnswer(
+            text: PrometheusText.write(samples),
+            contentType: "text/plain; version=0.0.4; charset=utf-8"
+        )
+    }
+}

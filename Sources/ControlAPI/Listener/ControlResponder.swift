@@ -1,0 +1,217 @@
+import HTTPTypes
+package import Hummingbird
+package import Logging
+package import NIOCore
+import SessionModel
+
+/// Turns requests into answers: routes, asks the gate, reads the body, runs the call, maps every error.
+package struct ControlResponder: HTTPResponder {
+    package typealias Context = ControlRequestContext
+
+    private let routes = RouteTable()
+    private let maximumBodyBytes: Int
+    private let gate: CallerGate
+    private let calls: ControlCalls
+    private let requestCounts = ControlRequestCounts()
+    private let logger: Logger
+
+    /// A responder over `dependencies`; builds the OpenAPI document once.
+    package init(dependencies: ControlDependencies, logger: Logger) {
+        let configuration = dependencies.configuration
+        self.logger = logger
+        self.maximumBodyBytes = configuration.maximumBodyBytes
+        self.gate = CallerGate(
+            access: configuration.access,
+            publicAddress: configuration.publicAddress,
+            adminTokenDigest: configuration.adminTokenDigest,
+            sessions: dependencies.sessions,
+            tokens: dependencies.tokens,
+            failures: FailedAttemptLimiter(
+                burst: configuration.failedAttemptBurst,
+                perMinute: configuration.failedAttemptsPerMinute
+            ),
+            clock: dependencies.clock
+        )
+        self.calls = ControlCalls(
+            dependencies: dependencies,
+            gate: self.gate,
+            answers: SessionAnswers(publicAddress: configuration.publicAddress, live: dependencies.live),
+            openAPI: OpenAPIDocument(configuration: configuration).json.text,
+            requestCounts: self.requestCounts
+        )
+    }
+
+    package func respond(to request: Request, context: ControlRequestContext) async throws -> Response {
+        let head = CallHead(request.head, peer: context.peerAddress)
+        let (answer, requestID) = try await self.answer(head, body: request.body)
+        return Response(answer, requestID: requestID, isHead: head.method == "HEAD")
+    }
+
+    /// Answers one request; throws only when its body could not be received, which nobody is left to hear about.
+    package func answer(
+        _ head: CallHead,
+        body: some AsyncSequence<ByteBuffer, any Error>
+    ) async throws -> (answer: ControlAnswer, requestID: String) {
+        let start = ContinuousClock.now
+        var generator = SystemRandomNumberGenerator()
+        let requestID = "req_" + randomBase36(16, using: &generator)
+        let match = self.routes.match(method: head.method, path: head.path)
+        let answer: ControlAnswer
+        var operation: ControlOperation?
+        switch match {
+        case .operation(let found, let parameter):
+            operation = found
+            answer = try await self.answer(head, found, parameter, body, requestID: requestID)
+        case .methodNotAllowed(let allow):
+            answer = ControlAnswer(refusal: DaypassError(.methodNotAllowed), allow: allow)
+        case .unknown:
+            answer = ControlAnswer(refusal: DaypassError(.notFound))
+        }
+        self.requestCounts.count(operation, status: answer.status)
+        self.logger.log(
+            level: operation.map { $0.method == .get ? .debug : .info } ?? .debug,
+            "Answered a call",
+            metadata: [
+                "request.id": "\(requestID)", "operation": "\(operation?.rawValue ?? "unmatched")",
+                "status": "\(answer.status)", "peer": "\(head.peer ?? "")",
+                "duration": "\(ContinuousClock.now - start)",
+            ]
+        )
+        return (answer, requestID)
+    }
+
+    private func answer(
+        _ head: CallHead,
+        _ operation: ControlOperation,
+        _ parameter: String?,
+        _ body: some AsyncSequence<ByteBuffer, any Error>,
+        requestID: String
+    ) async throws -> ControlAnswer {
+        do {
+            let caller = try await self.gate.caller(head, for: operation.audience)
+            let bytes = try await self.read(body, of: head, for: operation)
+            let call = ControlCall(
+                operation: operation,
+                parameter: parameter,
+                head: head,
+                caller: caller,
+                body: bytes
+            )
+            return try await self.calls.run(call)
+        } catch let error as DaypassError {
+            return ControlAnswer(refusal: error)
+        } catch let failure as BodyNotReceived {
+            throw failure.underlying
+        } catch {
+            self.logger.error(
+                "A call failed",
+                metadata: [
+                    "request.id": "\(requestID)", "operation": "\(operation.rawValue)",
+                    "error.type": "\(type(of: error))", "error": "\(error)",
+                ]
+            )
+            return ControlAnswer(unforeseen: requestID)
+        }
+    }
+
+    // MARK: Bodies
+
+    /// Why a body did not arrive; the connection is of no use any more.
+    private struct BodyNotReceived: Error {
+        let underlying: any Error
+    }
+
+    /// Reads the body of a call that writes.
+    ///
+    /// Throws `unsupported_media_type`, and `body_too_large` before more than the limit is held.
+    private func read(
+        _ body: some AsyncSequence<ByteBuffer, any Error>,
+        of head: CallHead,
+        for operation: ControlOperation
+    ) async throws -> [UInt8] {
+        if let length = head.values("content-length").first.flatMap(Int.init), length > self.maximumBodyBytes {
+            throw DaypassError(.bodyTooLarge)
+        }
+        guard operation.method != .get else { return [] }
+        let contentTypes = head.values("content-type")
+        guard contentTypes.count <= 1, contentTypes.allSatisfy(Self.isJSON) else {
+            throw DaypassError(.unsupportedMediaType)
+        }
+        guard head.announcesBody else { return [] }
+        guard !contentTypes.isEmpty else { throw DaypassError(.unsupportedMediaType) }
+        var bytes: [UInt8] = []
+        var iterator = body.makeAsyncIterator()
+        while let chunk = try await Self.next(&iterator) {
+            guard bytes.count + chunk.readableBytes <= self.maximumBodyBytes else {
+                throw DaypassError(.bodyTooLarge)
+            }
+            bytes.append(contentsOf: chunk.readableBytesView)
+        }
+        return bytes
+    }
+
+    private static func next<Iterator: AsyncIteratorProtocol>(
+        _ iterator: inout Iterator
+    ) async throws -> ByteBuffer? where Iterator.Element == ByteBuffer {
+        do {
+            return try await iterator.next()
+        } catch {
+            throw BodyNotReceived(underlying: error)
+        }
+    }
+
+    /// Whether a content type is JSON in UTF-8 (RFC 8259 knows no other charset).
+    private static func isJSON(_ value: String) -> Bool {
+        let parts = value.lowercased().split(separator: ";", omittingEmptySubsequences: false)
+            .map { part in
+                String(part.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+            }
+        return parts.first == "application/json"
+            && parts.dropFirst().allSatisfy { $0.isEmpty || $0 == "charset=utf-8" || $0 == "charset=\"utf-8\"" }
+    }
+}
+
+/// What a call knows about the connection it came on.
+package struct ControlRequestContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// The peer's address without port; nil when the transport has none.
+    let peerAddress: String?
+
+    package init(source: ApplicationRequestContextSource) {
+        self.coreContext = .init(source: source)
+        self.peerAddress = source.channel.remoteAddress?.ipAddress
+    }
+}
+
+extension CallHead {
+    /// Reads a request's head as the server delivers it.
+    fileprivate init(_ head: HTTPRequest, peer: String?) {
+        self.init(
+            method: head.method.rawValue,
+            target: head.path ?? "",
+            authority: head.authority,
+            peer: peer,
+            fields: head.headerFields.map { ($0.name.canonicalName, $0.value) }
+        )
+    }
+}
+
+extension Response {
+    /// Puts an answer on the wire; `HEAD` gets the fields without the body.
+    fileprivate init(_ answer: ControlAnswer, requestID: String, isHead: Bool) {
+        var fields = HTTPFields()
+        for (name, value) in answer.fields.sorted(by: { $0.key < $1.key }) {
+            if let name = HTTPField.Name(name) { fields[name] = value }
+        }
+        fields[.contentType] = answer.contentType
+        fields[.cacheControl] = "no-store"
+        fields[.xContentTypeOptions] = "nosniff"
+        if let name = HTTPField.Name("X-Request-Id") { fields[name] = requestID }
+        let response = Response(
+            status: .init(code: answer.status),
+            headers: fields,
+            body: .init(byteBuffer: ByteBuffer(string: answer.body))
+        )
+        self = isHead ? response.createHeadResponse() : response
+    }
+}

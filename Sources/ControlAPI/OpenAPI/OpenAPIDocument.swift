@@ -1,0 +1,142 @@
+package import SessionModel
+
+/// The OpenAPI 3.1 description of the control API, made from the same enumeration that routes its calls, so that
+/// neither can have what the other lacks.
+package struct OpenAPIDocument: Sendable {
+    private let configuration: ControlAPIConfiguration
+
+    /// The description of an API with this configuration (its longest lifetime is part of the schemas).
+    package init(configuration: ControlAPIConfiguration) {
+        self.configuration = configuration
+    }
+
+    /// The whole document.
+    package var json: JSONValue {
+        [
+            "openapi": "3.1.0",
+            "info": [
+                "title": "Daypass control API",
+                "version": "1.0.0",
+                "summary": "Create, watch and take back tunnel sessions.",
+                "description": .string(Self.description),
+            ],
+            "servers": [["url": "/"]],
+            "tags": [
+                ["name": "sessions", "description": "Lending out a local app."],
+                ["name": "tokens", "description": "Scoped credentials for programs."],
+                ["name": "server", "description": "The server itself."],
+            ],
+            "paths": self.paths,
+            "components": [
+                "securitySchemes": [
+                    "bearer": [
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": """
+                        The admin token, an access token (`dp_…`), or for calls about one session its session token \
+                        (`slug.ownerToken`) or owner token.
+                        """,
+                    ]
+                ],
+                "schemas": OpenAPISchemas.all(maximumLifetime: self.configuration.maximumLifetime),
+                "responses": Self.refusalComponents,
+            ],
+        ]
+    }
+
+    private static let description = """
+        Bodies are JSON, at most 64 KiB. Every refusal is `{"error","code"}`, with `details` where fields are at fault; \
+        `code` is stable. Who may call without a credential depends on the server: in local mode programs on the same \
+        machine, in required mode nobody, in open mode anybody but web pages of other origins. Repeated failed \
+        attempts are answered 429 for a while.
+        """
+
+    private var paths: JSONValue {
+        var paths: [JSONValue.Member] = []
+        for operation in ControlOperation.allCases {
+            let member = JSONValue.Member(operation.method.rawValue.lowercased(), self.describe(operation))
+            if let index = paths.firstIndex(where: { $0.name == operation.path }) {
+                guard case .object(let members) = paths[index].value else { continue }
+                paths[index].value = .object(members + [member])
+            } else {
+                paths.append(.init(operation.path, .object([member])))
+            }
+        }
+        return .object(paths)
+    }
+
+    private func describe(_ operation: ControlOperation) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("operationId", .string(operation.rawValue)),
+            .init("tags", [.string(operation.tag)]),
+            .init("summary", .string(operation.summary)),
+            .init("security", operation.security),
+        ]
+        let parameters = operation.pathParameter + operation.queryParameters.map(\.description)
+        if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
+        if let body = operation.requestBody { members.append(.init("requestBody", body)) }
+        var responses = [operation.success]
+        for status in operation.refusals {
+            responses.append(.init(String(status), ["$ref": .string("#/components/responses/Refusal\(status)")]))
+        }
+        members.append(.init("responses", .object(responses)))
+        return .object(members)
+    }
+
+    /// One reusable answer for every status a call can be refused with.
+    private static var refusalComponents: JSONValue {
+        let statuses = Set(ControlOperation.allCases.flatMap(\.refusals)).sorted()
+        return .object(
+            statuses.map { status in
+                var members: [JSONValue.Member] = [.init("description", .string(self.describe(status: status)))]
+                let headers = self.headers(status: status)
+                if !headers.isEmpty { members.append(.init("headers", .object(headers))) }
+                members.append(
+                    .init("content", ["application/json": ["schema": ["$ref": "#/components/schemas/Error"]]])
+                )
+                return .init("Refusal\(status)", .object(members))
+            }
+        )
+    }
+
+    private static func headers(status: Int) -> [JSONValue.Member] {
+        switch status {
+        case 401:
+            [
+                .init(
+                    "WWW-Authenticate",
+                    ["required": true, "schema": ["type": "string"], "description": "`Bearer`."]
+                )
+            ]
+        case 429, 503:
+            [
+                .init(
+                    "Retry-After",
+                    [
+                        "schema": ["type": "integer", "minimum": 1],
+                        "description": "Seconds after which to try again.",
+                    ]
+                )
+            ]
+        default: []
+        }
+    }
+
+    private static func describe(status: Int) -> String {
+        switch status {
+        case 400: "The body is not JSON, or has invalid or unknown fields; `details` names every one."
+        case 401: "A credential is missing or not valid."
+        case 403: "The credential does not allow this call, or a web page of another origin made it."
+        case 404: "There is no such thing, or not any more."
+        case 409: "The request conflicts with what is there."
+        case 410: "The session is closed or has expired."
+        case 413: "The body is larger than 64 KiB."
+        case 415: "The body is not sent as `application/json`."
+        case 421: "The server does not answer for that host without a credential."
+        case 429: "Too many failed attempts, or too many open sessions."
+        case 500: "The server failed; `requestId` is in its log."
+        case 503: "The server cannot take the call right now."
+        default: "Refused."
+        }
+    }
+}
