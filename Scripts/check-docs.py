@@ -10,7 +10,8 @@ from urllib.parse import unquote
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 400
 
-# Requirements of well-known protocols: their documentation stands there.
+# Requirements of well-known protocols: their documentation stands there. (Those of our own protocols are read from
+# the sources.)
 WITNESSES = re.compile(
     r"\b(var (description|debugDescription|errorDescription|hashValue|rawValue|body|startIndex|endIndex|count)\b"
     r"|func (encode\(to|hash\(into|makeIterator\(|next\(\)|index\(after|callAsFunction\()"
@@ -55,8 +56,49 @@ def documented(lines, index):
     return False
 
 
+def signature(lines, index):
+    """Name and argument labels of the function (or the name of the property) declared at `index`, or None."""
+    text = " ".join(lines[index:index + 12])
+    if found := re.search(r"\bfunc\s+(\w+)\s*(?:<[^>]*>)?\(", text):
+        depth, labels, part = 1, [], ""
+        for character in text[found.end():]:
+            depth += character in "([{"
+            depth -= character in ")]}"
+            if depth == 0:
+                break
+            if character == "," and depth == 1:
+                labels.append(part)
+                part = ""
+            else:
+                part += character
+        labels.append(part)
+        return found.group(1), tuple(label.split(":")[0].split()[0] for label in labels if label.strip())
+    if found := re.search(r"\b(?:var|let)\s+(\w+)", lines[index]):
+        return found.group(1), None
+    return None
+
+
+def requirements(files, problems):
+    """What the protocols of the package require; each requirement must be documented where it is required."""
+    result = set()
+    for file in files:
+        lines = file.read_text().splitlines()
+        inside = False
+        for index, line in enumerate(lines):
+            if re.match(r"^(package |public )?protocol \w+.*\{$", line):
+                inside = True
+            elif line.startswith("}"):
+                inside = False
+            elif inside and re.match(r"^    (?:mutating |static )?(?:func|var)\b", line):
+                result.add(signature(lines, index))
+                if not documented(lines, index):
+                    problems.append(f"{file.relative_to(ROOT)}:{index + 1}: no doc comment: {line.strip()}")
+    return result
+
+
 def check_sources(problems):
     count = 0
+    required = requirements(sorted((ROOT / "Sources").rglob("*.swift")), problems)
     for target in sorted(p for p in (ROOT / "Sources").iterdir() if p.is_dir()):
         files = sorted(target.rglob("*.swift"))
         if not files:
@@ -74,7 +116,7 @@ def check_sources(problems):
                 if inside[index] or not (DECLARATION.match(line) or SETTER.match(line)) or WITNESSES.search(line):
                     continue
                 count += 1
-                if not documented(lines, index):
+                if signature(lines, index) not in required and not documented(lines, index):
                     problems.append(f"{where}:{index + 1}: no doc comment: {line.strip()}")
     return count
 

@@ -35,14 +35,25 @@ EXEMPT = {"DaypassTestSupport", "store-crash-writer"}
 
 ALLOWED = {
     "SessionModel": {"Crypto": HASH},
-    "TunnelProtocol": {"SessionModel": VALUES, "NIOCore": BYTES, "DequeModule": QUEUE},
+    "TunnelProtocol": {
+        "SessionModel": VALUES,
+        "NIOCore": BYTES,
+        "DequeModule": QUEUE,
+        "Synchronization": "one byte budget for the whole process",
+    },
     "ProxySemantics": {"SessionModel": VALUES, "NIOCore": BYTES},
     "AccessControl": {
         "SessionModel": VALUES,
         "ProxySemantics": "path and head rules of what is being decided about",
         "Crypto": HASH,
     },
-    "SessionStore": {"SessionModel": VALUES, "Synchronization": LOCK, "ServiceLifecycle": RUN, "Logging": LOG},
+    "SessionStore": {
+        "SessionModel": VALUES,
+        "Synchronization": LOCK,
+        "ServiceLifecycle": RUN,
+        "Configuration": READ,
+        "Logging": LOG,
+    },
     "SQLiteStore": {
         "SessionModel": VALUES,
         "SessionStore": "the protocol it implements",
