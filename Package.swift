@@ -102,6 +102,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The app that `make demo` shows; it needs nothing of Daypass.
+        .executableTarget(
+            name: "daypass-sample-app",
+            dependencies: [hummingbird, log, lifecycle],
+            path: "Examples/sample-app",
+            swiftSettings: settings
+        ),
         .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),
     ]
 )
