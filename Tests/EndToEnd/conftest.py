@@ -1,0 +1,126 @@
+"""Fixtures: the shared server, app and tunnel, and factories for tests that need their own."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness import process  # noqa: E402
+from harness.daypass import BINARY, Agent, Server  # noqa: E402
+from harness.localapp import LocalApp  # noqa: E402
+from harness.tunnel import Tunnel  # noqa: E402
+
+_addresses = (f"127.{a}.{b}.{c}" for a, b, c in itertools.product(range(1, 250), range(1, 250), range(2, 250)))
+
+
+def pytest_sessionstart(session):
+    if not BINARY.exists():
+        session.config.pluginmanager.get_plugin("terminalreporter").write_line(f"no binary at {BINARY}", red=True)
+
+
+def pytest_sessionfinish():
+    process.kill_all()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """One server with default settings (local mode, path style) for tests that change nothing of it."""
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.close_api()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def app():
+    app = LocalApp()
+    yield app
+    app.close()
+
+
+@pytest.fixture(scope="session")
+def shared(server, app):
+    """One open tunnel for tests that only read through it."""
+    tunnel = Tunnel.open(server, app, "--max-viewers", "100000")
+    yield tunnel
+    tunnel.close()
+
+
+@pytest.fixture
+def open_tunnel(server, app):
+    """Opens tunnels of the shared server; closed at the end of the test."""
+    opened = []
+
+    def open_(*options, server=server, app=app, **kwargs):
+        tunnel = Tunnel.open(server, app, *options, **kwargs)
+        opened.append(tunnel)
+        return tunnel
+
+    yield open_
+    for tunnel in opened:
+        if tunnel.server.running:
+            tunnel.close()
+        else:
+            tunnel.agent.kill()
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Starts servers of the test's own."""
+    started = []
+
+    def start(*options, name="server", **kwargs):
+        server = Server(tmp_path / name, *options, **kwargs)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.close_api()
+        server.kill()
+
+
+@pytest.fixture
+def start_agent(tmp_path):
+    """Starts agents of the test's own."""
+    started = []
+
+    def start(server, target, *options, **kwargs):
+        kwargs.setdefault("state", tmp_path / "agent")
+        agent = Agent(server, target, *options, **kwargs)
+        started.append(agent)
+        return agent
+
+    yield start
+    for agent in started:
+        agent.kill()
+
+
+@pytest.fixture
+def new_app():
+    """Local apps of the test's own."""
+    started = []
+
+    def start(**kwargs):
+        app = LocalApp(**kwargs)
+        started.append(app)
+        return app
+
+    yield start
+    for app in started:
+        app.close()
+
+
+@pytest.fixture
+def address():
+    """A loopback address no other test uses, so that limits and kicks per address stay apart."""
+    return next(_addresses)
+
+
+@pytest.fixture
+def addresses():
+    """Several such addresses."""
+    return [next(_addresses) for _ in range(4)]

@@ -1,0 +1,31 @@
+"""The OpenAPI document against the running server: no 5xx and no undocumented answer."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("mode", ["local", "required"])
+def test_schemathesis(start_server, tmp_path, mode):
+    server = start_server("--auth", mode)
+    headers = []
+    if mode == "required":
+        headers = ["--header", f"Authorization: Bearer {server.admin_token()}"]
+    schemathesis = Path(sys.executable).with_name("schemathesis")
+    done = subprocess.run(
+        [
+            schemathesis, "run", f"{server.control}/openapi.json", "--checks", CHECKS, "--max-examples", "20",
+            "--workers", "1", "--generation-deterministic", "--request-timeout", "10", "--no-color",
+            "--suppress-health-check", "all", "--phases", "examples,coverage,fuzzing", *headers,
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=140, env={**os.environ, "NO_PROXY": "*"},
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert server.running

@@ -1,0 +1,86 @@
+"""TLS by certificate files, with reload; the edge behind https and wss."""
+
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from harness.raw import Viewer, request_bytes
+from harness.v0_agent import V0Agent
+from harness.waiting import eventually
+
+
+def make_certificate(folder, name):
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    new_key, new_cert = folder / "new-key.pem", folder / "new-cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", new_key,
+         "-out", new_cert, "-days", "2", "-subj", f"/CN={name}",
+         "-addext", "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )
+    new_key.rename(key)
+    new_cert.rename(cert)
+    return cert, key
+
+
+class TLSViewer(Viewer):
+    """A raw viewer over TLS; `name` is the common name of the certificate it was shown."""
+
+    def __init__(self, address, alpn=("http/1.1",), **kwargs):
+        super().__init__(address, **kwargs)
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_alpn_protocols(list(alpn))
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        self.certificate = self.socket.getpeercert(binary_form=True)
+
+
+@pytest.fixture
+def secure(start_server, tmp_path):
+    cert, key = make_certificate(tmp_path, "first")
+    server = start_server("--tls-cert", cert, "--tls-key", key)
+    server.folder_of_certificates = tmp_path
+    return server
+
+
+def test_requests_and_websocket_tunnel_over_tls(secure):
+    session = secure.create()
+    assert session["publicUrl"].startswith("https://") and session["edgeUrl"].startswith("wss://")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    agent = V0Agent(session["edgeUrl"], session["sessionToken"], lambda s: s.respond(
+        200, [("x-proto", s.get("x-forwarded-proto")), ("set-cookie", "a=1; Path=/")], b"secret"), ssl=context)
+    with TLSViewer(("127.0.0.1", secure.edge_port)) as viewer:
+        host = f"localhost:{secure.edge_port}"
+        viewer.send(request_bytes("GET", f"/s/{session['slug']}/", host))
+        answer = viewer.answer()
+        assert answer.body == b"secret" and answer.get("x-proto") == "https"
+        own = [c for c in answer.all("set-cookie") if not c.startswith("a=1")]
+        assert own and all("secure" in c.lower() for c in own), own
+    agent.close()
+
+
+def test_certificate_is_reloaded(secure):
+    address = ("127.0.0.1", secure.edge_port)
+    with TLSViewer(address) as viewer:
+        before = viewer.certificate
+    make_certificate(secure.folder_of_certificates, "second")
+    secure.send(1)  # SIGHUP, for servers that reload on it
+
+    def changed():
+        assert secure.running, secure.describe()
+        with TLSViewer(address) as viewer:
+            return viewer.certificate != before
+
+    eventually(changed, timeout=40, interval=0.5, what="the new certificate")
+
+
+def test_plain_http_to_the_tls_port_does_not_hang(secure):
+    with socket.create_connection(("127.0.0.1", secure.edge_port), timeout=10) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        while plain.recv(1000):
+            pass
+    assert secure.create()["slug"]
