@@ -5,10 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 Scripts/install-packages.sh build
-# Same configuration and build folder as everything else: only the last link differs, so nothing is compiled twice.
-swift build -c release --product daypass --static-swift-stdlib
+# A build folder of its own: linking Swift in changes how every file is compiled, and would throw away .build.
+build=(swift build -c release --scratch-path .build-static --static-swift-stdlib)
+"${build[@]}" --product daypass
 mkdir -p dist
-cp "$(swift build -c release --static-swift-stdlib --show-bin-path)/daypass" dist/daypass.new
+cp "$("${build[@]}" --show-bin-path)/daypass" dist/daypass.new
 strip dist/daypass.new
 ./dist/daypass.new version
 mv dist/daypass.new dist/daypass
