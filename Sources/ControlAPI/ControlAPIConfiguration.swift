@@ -1,3 +1,4 @@
+package import AccessControl
 package import Configuration
 package import SessionModel
 
@@ -23,10 +24,12 @@ package struct ControlAPIConfiguration: Sendable {
     package var requestTimeout: Duration
     /// The largest request body in bytes; more is answered 413.
     package var maximumBodyBytes: Int
-    /// Failed attempts one address may make in a row before it has to wait.
-    package var failedAttemptBurst: Int
-    /// Failed attempts per minute one address may go on making.
-    package var failedAttemptsPerMinute: Int
+    /// Failed attempts one address may make within a minute before it is refused for a while.
+    package var failedAttemptLimit: Int
+    /// For how long an address is refused then.
+    package var failedAttemptRefusal: Duration
+    /// Proxies whose `X-Forwarded-For` says who the client is; an IPv6 client is its /64.
+    package var trustedProxies: [AddressRange]
 
     /// A configuration with the documented defaults; `access` nil takes what fits the public address.
     package init(
@@ -47,8 +50,9 @@ package struct ControlAPIConfiguration: Sendable {
         self.idleTimeout = .seconds(30)
         self.requestTimeout = .seconds(15)
         self.maximumBodyBytes = 64 * 1024
-        self.failedAttemptBurst = 20
-        self.failedAttemptsPerMinute = 20
+        self.failedAttemptLimit = 20
+        self.failedAttemptRefusal = .seconds(60)
+        self.trustedProxies = []
     }
 
     /// Reads a configuration; the reader is already scoped to this component.
@@ -57,7 +61,8 @@ package struct ControlAPIConfiguration: Sendable {
     /// `http://localhost:3002`) · `urlStyle` (`path` or `subdomain`) · `auth` (`open`, `local` or `required`; default by
     /// the public URL) · `adminToken` (secret, at least 24 characters; default none) · `maximumLifetimeSeconds`
     /// (default 604800) · `maximumConnections` (default 512) · `idleTimeoutSeconds` (default 30) ·
-    /// `requestTimeoutSeconds` (default 15) · `failedAttemptBurst` and `failedAttemptsPerMinute` (default 20). Throws
+    /// `requestTimeoutSeconds` (default 15) · `failedAttemptLimit` (default 20) · `failedAttemptRefusalSeconds` (default
+    /// 60) · `trustedProxies` (addresses and CIDR ranges; default none). Throws
     /// `validation_error` naming every key whose value is not understood.
     package init(config: ConfigReader) throws {
         var problems: [DaypassError.Detail] = []
@@ -97,8 +102,14 @@ package struct ControlAPIConfiguration: Sendable {
         let connections = integer("maximumConnections", 1...100_000, default: 512)
         let idle = integer("idleTimeoutSeconds", 1...3600, default: 30)
         let request = integer("requestTimeoutSeconds", 1...3600, default: 15)
-        let burst = integer("failedAttemptBurst", 1...10_000, default: 20)
-        let perMinute = integer("failedAttemptsPerMinute", 1...10_000, default: 20)
+        let failures = integer("failedAttemptLimit", 1...10_000, default: 20)
+        let refusal = integer("failedAttemptRefusalSeconds", 1...86_400, default: 60)
+        let proxies = config.stringArray(forKey: "trustedProxies", default: [])
+            .compactMap { text -> AddressRange? in
+                if let range = AddressRange(parsing: text) { return range }
+                problems.append(.init(path: "trustedProxies", message: "must be addresses or CIDR ranges"))
+                return nil
+            }
         guard problems.isEmpty, let address else {
             throw DaypassError(
                 .validationError,
@@ -118,7 +129,8 @@ package struct ControlAPIConfiguration: Sendable {
         self.maximumConnections = connections
         self.idleTimeout = .seconds(idle)
         self.requestTimeout = .seconds(request)
-        self.failedAttemptBurst = burst
-        self.failedAttemptsPerMinute = perMinute
+        self.failedAttemptLimit = failures
+        self.failedAttemptRefusal = .seconds(refusal)
+        self.trustedProxies = proxies
     }
 }

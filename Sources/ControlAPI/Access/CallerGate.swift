@@ -1,3 +1,4 @@
+import AccessControl
 import SessionModel
 
 /// Judges who makes a call, from its head alone (spec: tunnel sessions, section 1, "Who may call").
@@ -10,7 +11,7 @@ struct CallerGate: Sendable {
     let adminTokenDigest: SecretDigest?
     let sessions: any SessionManagement
     let tokens: any AccessTokenManagement
-    let failures: FailedAttemptLimiter
+    let failures: FailedAttempts
     let clock: WallClock
 
     /// Judges a call for an audience; what remains to be asked about one session is asked with `relation`.
@@ -135,7 +136,7 @@ struct CallerGate: Sendable {
     /// limited as guessing tokens.
     func noteUnknownSession(_ caller: Caller, _ head: CallHead) {
         switch caller {
-        case .stranger, .owner: self.failures.recordFailure(address: head.peer ?? "", now: self.clock())
+        case .stranger, .owner: self.failures.record(head.client, now: self.clock())
         case .trusted, .admin, .token: break
         }
     }
@@ -143,7 +144,7 @@ struct CallerGate: Sendable {
     // MARK: Failed attempts
 
     private func refuseWhileLimited(_ head: CallHead) throws {
-        guard let seconds = self.failures.secondsToWait(address: head.peer ?? "", now: self.clock()) else { return }
+        guard let seconds = self.failures.secondsToWait(head.client, now: self.clock()) else { return }
         throw DaypassError(
             .rateLimited,
             "Too many failed attempts from this address. Wait before trying again.",
@@ -152,7 +153,7 @@ struct CallerGate: Sendable {
     }
 
     private func failure(_ head: CallHead, _ message: String = "This credential is not valid.") -> DaypassError {
-        self.failures.recordFailure(address: head.peer ?? "", now: self.clock())
+        self.failures.record(head.client, now: self.clock())
         return DaypassError(.unauthorized, message)
     }
 }
@@ -171,7 +172,7 @@ enum Caller: Equatable, Sendable {
     case owner(OwnerProof)
 
     /// The caller as the audit trail names it.
-    func actor(address: String?) -> Actor {
+    func actor(_ client: ClientAddress) -> Actor {
         let name =
             switch self {
             case .stranger: "stranger"
@@ -180,15 +181,15 @@ enum Caller: Equatable, Sendable {
             case .token(let token): "token:\(token.id)"
             case .owner: "owner"
             }
-        return Actor(name: name, address: address ?? "")
+        return Actor(name: name, address: client.text)
     }
 
     /// Who counts as the creator of a session made by this caller.
-    func creator(address: String?) -> String {
+    func creator(_ client: ClientAddress) -> String {
         switch self {
         case .token(let token): token.id
         case .admin: "admin"
-        case .stranger, .trusted, .owner: "local:\(address ?? "")"
+        case .stranger, .trusted, .owner: "local:\(client.text)"
         }
     }
 }

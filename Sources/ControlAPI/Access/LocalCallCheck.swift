@@ -1,3 +1,4 @@
+import AccessControl
 import SessionModel
 
 /// Tells a program on this machine from a web page that wants to look like one.
@@ -12,7 +13,7 @@ enum LocalCallCheck {
     /// Passes a call from this machine; throws `misdirected_request` for a foreign `Host`, `forbidden` for a page of
     /// another origin, `unauthorized` for a call from another machine or through a proxy.
     static func verify(_ head: CallHead) throws(DaypassError) {
-        guard head.values("host").isEmpty, let host = AddressClassifier.host(ofAuthority: head.authority),
+        guard head.values("host").isEmpty, let host = HostClassifier.host(ofAuthority: head.authority),
             isLoopbackHost(host)
         else {
             throw DaypassError(
@@ -24,7 +25,7 @@ enum LocalCallCheck {
         let isForwarded = head.fields.contains { field in
             self.forwardingFields.contains(field.name) || field.name.hasPrefix("x-forwarded-")
         }
-        guard !isForwarded, AddressClassifier.isLoopback(peer: head.peer) else {
+        guard !isForwarded, head.peer?.isLoopback == true else {
             throw DaypassError(
                 .unauthorized,
                 "Calls from other machines, or through a proxy, need a credential: send Authorization: Bearer with a token."
@@ -34,8 +35,8 @@ enum LocalCallCheck {
 
     /// Passes a call that no web page of another origin can have made; throws `misdirected_request` or `forbidden`.
     static func verifyNotCrossOrigin(_ head: CallHead, publicHost: String) throws(DaypassError) {
-        guard head.values("host").isEmpty, let host = AddressClassifier.host(ofAuthority: head.authority),
-            host == publicHost || AddressClassifier.isUnrebindable(host: host)
+        guard head.values("host").isEmpty, let host = HostClassifier.host(ofAuthority: head.authority),
+            host == publicHost || HostClassifier.isUnrebindable(host: host)
         else {
             throw DaypassError(
                 .misdirectedRequest,

@@ -1,3 +1,5 @@
+package import AccessControl
+
 /// What the gate and the router look at: a request's head and the address it came from, free of any server's types.
 package struct CallHead: Sendable {
     /// The method as sent, upper case for the known ones.
@@ -8,8 +10,10 @@ package struct CallHead: Sendable {
     package var query: String?
     /// The first `Host` field.
     package var authority: String?
-    /// Address the connection came from, without port; nil when the transport has none.
-    package var peer: String?
+    /// Address the connection came from; nil when the transport has none.
+    package var peer: ClientAddress?
+    /// Who is believed to have made the call: the peer, or behind a trusted proxy whom that names.
+    package var client: ClientAddress
     /// All fields but the first `Host`, names in lower case, in order.
     package var fields: [(name: String, value: String)]
 
@@ -18,7 +22,8 @@ package struct CallHead: Sendable {
         method: String,
         target: String,
         authority: String?,
-        peer: String?,
+        peer: ClientAddress?,
+        trustedProxies: TrustedProxies = TrustedProxies(),
         fields: [(name: String, value: String)]
     ) {
         self.method = method
@@ -32,6 +37,9 @@ package struct CallHead: Sendable {
         self.authority = authority
         self.peer = peer
         self.fields = fields
+        let forwardedFor = fields.filter { $0.name == "x-forwarded-for" }.map(\.value)
+        let nearest = peer ?? ClientAddress(v4: (0, 0, 0, 0))
+        self.client = trustedProxies.client(peer: nearest, forwardedFor: forwardedFor)
     }
 
     /// The values of every field called `name` (lower case).

@@ -11,7 +11,7 @@ struct ControlCall: Sendable {
     let body: [UInt8]
 
     /// Who the audit trail says it was.
-    var actor: Actor { self.caller.actor(address: self.head.peer) }
+    var actor: Actor { self.caller.actor(self.head.client) }
 
     /// The body as JSON; nil when there is none.
     ///

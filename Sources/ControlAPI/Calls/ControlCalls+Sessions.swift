@@ -9,7 +9,7 @@ extension ControlCalls {
         let created = try await self.dependencies.sessions.create(
             request,
             by: call.actor,
-            creator: call.caller.creator(address: call.head.peer)
+            creator: call.caller.creator(call.head.client)
         )
         return ControlAnswer(
             201,
@@ -78,8 +78,12 @@ extension ControlCalls {
 
     /// The viewer to kick: a viewer who left a while ago, or has never been seen by this process, is kept out too.
     private func viewer(_ viewerID: String, of record: SessionRecord) -> KickedViewer {
-        if let viewer = self.dependencies.live.viewer(viewerID, of: record.id) { return viewer }
-        return KickedViewer(viewerID: viewerID, addressID: viewerID.hasPrefix("ip_") ? viewerID : nil)
+        let addressID = viewerID.hasPrefix("ip_") ? viewerID : nil
+        var viewer =
+            self.dependencies.live.viewer(viewerID, of: record.id)
+            ?? KickedViewer(viewerID: viewerID, addressID: addressID)
+        viewer.kickedAt = self.dependencies.clock()
+        return viewer
     }
 
     func setPaused(_ paused: Bool, _ call: ControlCall) async throws -> ControlAnswer {

@@ -1,3 +1,4 @@
+import AccessControl
 import HTTPTypes
 package import Hummingbird
 package import Logging
@@ -10,6 +11,7 @@ package struct ControlResponder: HTTPResponder {
 
     private let routes = RouteTable()
     private let maximumBodyBytes: Int
+    private let trustedProxies: TrustedProxies
     private let gate: CallerGate
     private let calls: ControlCalls
     private let requestCounts = ControlRequestCounts()
@@ -19,6 +21,7 @@ package struct ControlResponder: HTTPResponder {
     package init(dependencies: ControlDependencies, logger: Logger) {
         let configuration = dependencies.configuration
         self.logger = logger
+        self.trustedProxies = TrustedProxies(configuration.trustedProxies)
         self.maximumBodyBytes = configuration.maximumBodyBytes
         self.gate = CallerGate(
             access: configuration.access,
@@ -26,9 +29,9 @@ package struct ControlResponder: HTTPResponder {
             adminTokenDigest: configuration.adminTokenDigest,
             sessions: dependencies.sessions,
             tokens: dependencies.tokens,
-            failures: FailedAttemptLimiter(
-                burst: configuration.failedAttemptBurst,
-                perMinute: configuration.failedAttemptsPerMinute
+            failures: FailedAttempts(
+                limit: configuration.failedAttemptLimit,
+                refusal: configuration.failedAttemptRefusal
             ),
             clock: dependencies.clock
         )
@@ -42,7 +45,7 @@ package struct ControlResponder: HTTPResponder {
     }
 
     package func respond(to request: Request, context: ControlRequestContext) async throws -> Response {
-        let head = CallHead(request.head, peer: context.peerAddress)
+        let head = CallHead(request.head, peer: context.peer, trustedProxies: self.trustedProxies)
         let (answer, requestID) = try await self.answer(head, body: request.body)
         return Response(answer, requestID: requestID, isHead: head.method == "HEAD")
     }
@@ -73,7 +76,7 @@ package struct ControlResponder: HTTPResponder {
             "Answered a call",
             metadata: [
                 "request.id": "\(requestID)", "operation": "\(operation?.rawValue ?? "unmatched")",
-                "status": "\(answer.status)", "peer": "\(head.peer ?? "")",
+                "status": "\(answer.status)", "peer": "\(head.client)",
                 "duration": "\(ContinuousClock.now - start)",
             ]
         )
@@ -174,23 +177,24 @@ package struct ControlResponder: HTTPResponder {
 /// What a call knows about the connection it came on.
 package struct ControlRequestContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
-    /// The peer's address without port; nil when the transport has none.
-    let peerAddress: String?
+    /// The peer's address; nil when the transport has none.
+    let peer: ClientAddress?
 
     package init(source: ApplicationRequestContextSource) {
         self.coreContext = .init(source: source)
-        self.peerAddress = source.channel.remoteAddress?.ipAddress
+        self.peer = source.channel.remoteAddress?.ipAddress.flatMap { ClientAddress(parsing: $0) }
     }
 }
 
 extension CallHead {
     /// Reads a request's head as the server delivers it.
-    fileprivate init(_ head: HTTPRequest, peer: String?) {
+    fileprivate init(_ head: HTTPRequest, peer: ClientAddress?, trustedProxies: TrustedProxies) {
         self.init(
             method: head.method.rawValue,
             target: head.path ?? "",
             authority: head.authority,
             peer: peer,
+            trustedProxies: trustedProxies,
             fields: head.headerFields.map { ($0.name.canonicalName, $0.value) }
         )
     }

@@ -1,17 +1,5 @@
-import SessionModel
-
-/// What the text of a peer's address and of a `Host` field says about where a call comes from.
-///
-/// Pure.
-package enum AddressClassifier {
-    /// Whether a peer's address (no port) is this machine's: 127.0.0.0/8, `::1`, or the former written as IPv6.
-    package static func isLoopback(peer address: String?) -> Bool {
-        guard let address else { return false }
-        let mapped = address.lowercased()
-        if mapped.hasPrefix("::ffff:") { return isLoopbackHost(mapped.dropFirst(7)) }
-        return isLoopbackHost(mapped)
-    }
-
+/// What the text of a `Host` field says about where a call may come from.
+package enum HostClassifier {
     /// The host of a `Host` field in lower case, without port; nil unless it is a name or a literal with, at most, a
     /// port of digits.
     package static func host(ofAuthority authority: String?) -> String? {
@@ -40,20 +28,5 @@ package enum AddressClassifier {
         let labels = host.split(separator: ".", omittingEmptySubsequences: false)
         if labels.count == 1 { return true }
         return labels.count == 4 && labels.allSatisfy { UInt8($0) != nil }
-    }
-
-    /// The group of addresses that share a bucket of failed attempts: one IPv4 address, or one IPv6 /64, which is what
-    /// a single customer of a provider has.
-    package static func bucket(of address: String) -> String {
-        let address = address.lowercased()
-        if address.hasPrefix("::ffff:"), address.contains(".") { return String(address.dropFirst(7)) }
-        guard address.contains(":") else { return address }
-        let withoutZone = address.prefix { $0 != "%" }
-        let halves = withoutZone.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)
-        let left = halves[0].split(separator: ":")
-        let right = halves.count > 1 ? halves[1].split(separator: ":") : []
-        let zeros = halves.count > 1 ? max(0, 8 - left.count - right.count) : 0
-        let groups = left + Array(repeating: "0", count: zeros) + right
-        return groups.prefix(4).joined(separator: ":") + "::/64"
     }
 }
