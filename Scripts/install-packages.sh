@@ -45,7 +45,9 @@ missing=()
 while read -r purpose package probe; do
     [ -n "$purpose" ] || continue
     for wanted in "$@"; do
-        if [ "$purpose" = "$wanted" ] && ! present "$probe"; then missing+=("$package"); fi
+        if [ "$purpose" = "$wanted" ] && ! present "$probe" && [[ " ${missing[*]} " != *" $package "* ]]; then
+            missing+=("$package")
+        fi
     done
 done <<<"$list"
 [ "${#missing[@]}" -gt 0 ] || exit 0
