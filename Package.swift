@@ -31,6 +31,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
@@ -72,7 +73,8 @@ let package = Package(
             name: "Edge",
             dependencies: [
                 "SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "TunnelTransport", nioCore,
-                nioPosix, nioSSL, nioWebSocket, log, crypto, lifecycle, mustache, configuration, collections,
+                nioPosix, nioSSL, log, lifecycle, configuration,
+                .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
             ],
             swiftSettings: settings
         ),

@@ -12,6 +12,9 @@ package enum DaypassCookie {
     /// The owner cookie of a session, limited to `/.wormkey/`.
     package static func owner(_ slug: String) -> String { "daypass_o_\(slug)" }
 
+    /// The cookie by which a session's owner passes the viewer checks; it controls nothing.
+    package static func ownerPass(_ slug: String) -> String { "daypass_p_\(slug)" }
+
     /// Whether a cookie name is ours.
     package static func isOurs(_ name: UnsafeRawBufferPointer) -> Bool {
         name.count >= Self.prefix.utf8CodeUnitCount

@@ -56,6 +56,16 @@ package struct PublicAddress: Equatable, Sendable {
             || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")
     }
 
+    /// The default edge of a developer's machine.
+    package static let loopback = PublicAddress(scheme: "http", host: "127.0.0.1", port: 3002, style: .path)
+
+    private init(scheme: String, host: String, port: Int?, style: Style) {
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.style = style
+    }
+
     /// `host` or `host:port`.
     package var authority: String { self.port.map { "\(self.host):\($0)" } ?? self.host }
 

@@ -1,0 +1,524 @@
+import AccessControl
+import NIOCore
+import ProxySemantics
+import SessionModel
+import TunnelProtocol
+import TunnelTransport
+
+/// One request of a viewer, from its head to the last byte of the answer.
+///
+/// Decides with `EdgeSession.admit`, opens a stream in one of the session's tunnels and relays both directions. It is
+/// the stream's delegate; everything happens on the event loop that the viewer's connection and the tunnel share.
+///
+/// ```
+/// start ─▶ refused (answered)
+///       └▶ admitted ─▶ waiting for a tunnel (bounded) ─▶ relaying ─▶ finished
+///                                                         └ duplex ─▶ finished
+/// ```
+final class Exchange {
+    private enum State {
+        case new
+        case waitingForTunnel
+        case relaying
+        case duplex
+        /// Collecting the body of a request for the edge's own pages.
+        case collecting(OwnerPages)
+        case finished
+    }
+
+    /// The longest body the edge's own pages take, in bytes.
+    private static let maximumPageBody = 16_384
+
+    private let edge: EdgeContext
+    private let request: ViewerRequest
+    private unowned let responder: any ViewerResponder
+    private var state = State.new
+    private var session: EdgeSession?
+    private var ticket: EdgeSession.Ticket?
+    private var stream: (tunnel: TunnelConnection, id: TunnelStreamID)?
+    private var mapping = AddressMapping(pathPrefix: "", publicBase: "", localAuthorities: [])
+    private var isWebSocket = false
+    private var requestEndSent = false
+    private var requestBytesLeft: Int?
+    private var headSent = false
+    private var isHEAD = false
+    private var framing = ResponseFraming.none
+    private var responseBytesLeft = 0
+    private var bytesSent = 0
+    private var unconsumed = 0
+    private var extraFields = ByteBuffer()
+    private var pageBody = ByteBuffer()
+
+    init(edge: EdgeContext, request: ViewerRequest, responder: any ViewerResponder) {
+        self.edge = edge
+        self.request = request
+        self.responder = responder
+        self.requestBytesLeft = request.contentLength
+        self.isHEAD = request.head.isMethod("HEAD")
+    }
+
+    // MARK: Beginning
+
+    /// Routes the request and answers it or opens its stream.
+    func start() {
+        switch self.request.route.destination {
+        case .session(let slug, let naming): self.enter(slug, naming)
+        case .addSlash(let slug): self.redirectToSlash(slug)
+        case .reserved(let slug): self.startReserved(slug)
+        case .nothing: self.refuse(DaypassError(.notFound))
+        case .misdirected: self.refuse(DaypassError(.misdirectedRequest))
+        case .tunnel: preconditionFailure("the tunnel endpoint is answered by the connection")
+        }
+    }
+
+    private func enter(_ slug: Slug, _ naming: RequestRoute.Naming) {
+        guard let session = self.edge.directory.session(slug) else {
+            self.refuse(self.edge.unknownSlug(from: self.clientAddress), forgetsRoute: naming == .cookie)
+            return
+        }
+        self.session = session
+        let now = self.edge.clock()
+        let access = self.edge.accessRequest(self.request, client: self.clientAddress, session: session, now: now)
+        if let seconds = self.edge.refusesAttempt(access, on: session.id, now: now) {
+            self.refuse(DaypassError(.rateLimited, retryAfterSeconds: seconds))
+            return
+        }
+        let admission = session.admit(
+            access,
+            request: self.request,
+            exchange: ExchangeHandle(self, eventLoop: self.responder.eventLoop),
+            now: now,
+            monotonic: NIODeadline.now().uptimeNanoseconds
+        )
+        switch admission {
+        case .refused(let error, let failedAttempt):
+            if failedAttempt { self.edge.recordFailedAttempt(access, on: session.id, now: now) }
+            self.refuse(error, session: session)
+        case .admitted(let ticket):
+            self.ticket = ticket
+            self.prepare(slug, naming, ticket)
+            if !self.openOnAnyTunnel(of: session) { self.waitForTunnel(session, ticket) }
+        }
+    }
+
+    private func prepare(_ slug: Slug, _ naming: RequestRoute.Naming, _ ticket: EdgeSession.Ticket) {
+        self.mapping = AddressMapping(
+            slug: slug,
+            naming: naming,
+            scheme: self.request.scheme,
+            host: self.request.host,
+            port: ticket.port
+        )
+        self.isWebSocket = self.request.head.asksForWebSocket && !self.request.hasBody
+        if let cookie = ticket.viewerCookie {
+            self.writeCookie(DaypassCookie.viewer(slug.rawValue), cookie, maximumAge: ticket.cookieLifetime)
+        }
+        if naming == .path, self.request.prefersHTML, self.request.head.cookie(DaypassCookie.route) != slug.rawValue {
+            self.writeCookie(DaypassCookie.route, slug.rawValue, maximumAge: ticket.cookieLifetime)
+        }
+    }
+
+    private func writeCookie(_ name: String, _ value: String, maximumAge: Duration) {
+        let secure = self.request.scheme == "https" ? "; Secure" : ""
+        self.extraFields.writeString(
+            "Set-Cookie: \(name)=\(value); Path=/; Max-Age=\(maximumAge.components.seconds); HttpOnly; SameSite=Lax\(secure)\r\n"
+        )
+    }
+
+    // MARK: Waiting and opening
+
+    private func waitForTunnel(_ session: EdgeSession, _ ticket: EdgeSession.Ticket) {
+        self.state = .waitingForTunnel
+        guard session.wait(ticket) else {
+            // One connected between looking and waiting, or all of them are full.
+            if !self.openOnAnyTunnel(of: session) {
+                self.refuse(DaypassError(.serviceUnavailable, retryAfterSeconds: 1))
+            }
+            return
+        }
+        self.responder.pauseReading(true)
+        let grace = TimeAmount(self.edge.configuration.reconnectGrace)
+        self.responder.eventLoop.assumeIsolated()
+            .scheduleTask(in: grace) { [weak self] in
+                guard let self, case .waitingForTunnel = self.state else { return }
+                self.refuse(DaypassError(.tunnelOffline, retryAfterSeconds: 5))
+            }
+    }
+
+    /// A tunnel connected while this exchange was waiting for one.
+    func tunnelArrived() {
+        guard case .waitingForTunnel = self.state, let session else { return }
+        guard self.openOnAnyTunnel(of: session) else {
+            self.refuse(DaypassError(.tunnelOffline, retryAfterSeconds: 5))
+            return
+        }
+        self.responder.pauseReading(false)
+    }
+
+    /// Opens the stream on the first tunnel that takes one; false when there is none.
+    private func openOnAnyTunnel(of session: EdgeSession) -> Bool {
+        for tunnel in session.tunnels() {
+            if let connection = tunnel.onLoop, connection.isAccepting, self.open(on: connection) { return true }
+        }
+        return false
+    }
+
+    private func open(on tunnel: TunnelConnection) -> Bool {
+        var head = self.edge.allocator.buffer(capacity: self.request.head.bytes.readableBytes + 320)
+        self.request.head.writeForwardedRequest(
+            target: self.request.route.target,
+            context: ForwardingContext(
+                clientAddress: self.clientAddress.text,
+                peerAddress: self.request.peer.text,
+                scheme: self.request.scheme,
+                peerIsTrusted: !self.edge.trustedProxies.isEmpty
+                    && self.edge.trustedProxies.isTrusted(self.request.peer.address),
+                removesAuthorization: self.ticket?.usesBasic ?? false
+            ),
+            asWebSocket: self.isWebSocket,
+            to: &head
+        )
+        let ends = !self.request.hasBody && !self.isWebSocket
+        let kind: TunnelStreamKind = self.isWebSocket ? .webSocket : .http
+        guard let id = tunnel.openStream(kind: kind, head: head, end: ends, delegate: self) else {
+            return false
+        }
+        self.stream = (tunnel, id)
+        self.state = .relaying
+        self.requestEndSent = ends
+        if tunnel.version == .v0, self.request.head.listContains(.expect, "100-continue") {
+            // Version 0 has no interim responses: the edge invites the body itself.
+            self.responder.sendContinue()
+        }
+        return true
+    }
+
+    // MARK: Request from the viewer
+
+    /// Body bytes of the request arrived.
+    func requestBody(_ data: ByteBuffer) {
+        if case .collecting = self.state {
+            guard self.pageBody.readableBytes + data.readableBytes <= Self.maximumPageBody else {
+                self.refuse(DaypassError(.bodyTooLarge))
+                return
+            }
+            self.pageBody.writeImmutableBuffer(data)
+            return
+        }
+        guard case .relaying = self.state, let stream else { return }
+        self.requestBytesLeft = self.requestBytesLeft.map { $0 - data.readableBytes }
+        if case .pause = stream.tunnel.sendData(data, on: stream.id) { self.responder.pauseReading(true) }
+    }
+
+    /// The request is complete.
+    func requestEnded(trailers: ByteBuffer?) {
+        if case .collecting(let pages) = self.state {
+            pages.respond(to: self, body: self.pageBody)
+            return
+        }
+        guard case .relaying = self.state, let stream, !self.requestEndSent, !self.isWebSocket else { return }
+        self.requestEndSent = true
+        var filtered: ByteBuffer?
+        if let trailers {
+            var block = ByteBuffer()
+            // The parser has validated the block, so this does not throw.
+            if (try? writeForwardedTrailers(trailers, to: &block)) == true {
+                block.writeStaticString("\r\n")
+                filtered = block
+            }
+        }
+        stream.tunnel.sendEnd(trailers: filtered, on: stream.id)
+    }
+
+    /// Raw bytes of a duplex stream arrived from the viewer.
+    func duplexData(_ data: ByteBuffer) {
+        guard case .duplex = self.state, let stream else { return }
+        if case .pause = stream.tunnel.sendData(data, on: stream.id) { self.responder.pauseReading(true) }
+    }
+
+    /// The viewer ended its side of a duplex stream.
+    func duplexInputEnded() {
+        guard case .duplex = self.state, let stream, !self.requestEndSent else { return }
+        self.requestEndSent = true
+        stream.tunnel.sendEnd(trailers: nil, on: stream.id)
+    }
+
+    /// The viewer's connection is gone, or broke the protocol.
+    func viewerGone() {
+        self.finish(resetting: .cancelled)
+    }
+
+    /// The viewer's transport takes bytes again: what it took is given back as credit.
+    func viewerBecameWritable() {
+        guard self.unconsumed > 0, let stream else { return }
+        let bytes = self.unconsumed
+        self.unconsumed = 0
+        stream.tunnel.consumed(bytes, on: stream.id)
+    }
+
+    /// No response head came in time.
+    func responseTimedOut() {
+        guard !self.headSent else { return }
+        self.refuse(DaypassError(.upstreamTimeout))
+    }
+
+    /// The session changed: ends the exchange if its viewer may no longer pass.
+    func reconsider(_ policy: CompiledPolicy, now: Timestamp) {
+        guard let ticket else { return }
+        let refusal = self.request.withTarget { policy.refusalOfOpenStream(ticket.access, path: $0, now: now) }
+        if let refusal { self.cut(refusal) }
+    }
+
+    /// Ends the exchange: with a refusal if nothing was answered yet, else by an abort.
+    func cut(_ error: DaypassError) {
+        switch self.state {
+        case .finished: return
+        case .new, .waitingForTunnel, .relaying, .duplex, .collecting: break
+        }
+        if self.headSent {
+            self.abortResponse(resetting: .policy)
+        } else {
+            self.refuse(error, session: self.session, resetting: .policy)
+        }
+    }
+
+    // MARK: Ending
+
+    /// Answers with a refusal and ends the exchange.
+    func refuse(
+        _ error: DaypassError,
+        session: EdgeSession? = nil,
+        forgetsRoute: Bool = false,
+        resetting reason: TunnelResetReason = .cancelled
+    ) {
+        self.edge.counters.answered(error.code)
+        let prefersHTML = self.request.prefersHTML
+        let requestID = RequestID.random()
+        var answer: EdgeAnswer
+        if prefersHTML, error.code == .passwordRequired, let session {
+            answer = .page(
+                EdgePages.passwordForm(
+                    slug: session.slug,
+                    returnPath: self.viewerPath,
+                    failed: false,
+                    requestID: requestID
+                ),
+                status: error.code.httpStatus
+            )
+        } else {
+            answer = .refusal(error, prefersHTML: prefersHTML, requestID: requestID)
+        }
+        if error.code == .basicAuthRequired, let session {
+            answer.fields.append(("WWW-Authenticate", "Basic realm=\"\(session.slug)\", charset=\"UTF-8\""))
+        }
+        if forgetsRoute {
+            answer.fields.append(("Set-Cookie", "\(DaypassCookie.route)=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"))
+        }
+        self.answer(answer, resetting: reason)
+    }
+
+    /// The path the viewer asked for, as a browser has it in its address bar.
+    private var viewerPath: String {
+        self.request.head.string(self.request.head.target)
+    }
+
+    /// Sends a whole answer of the edge and ends the exchange.
+    func answer(_ answer: EdgeAnswer, resetting reason: TunnelResetReason = .cancelled) {
+        guard self.isOpen else { return }
+        guard !self.headSent else {
+            self.abortResponse(resetting: reason)
+            return
+        }
+        self.headSent = true
+        self.finish(resetting: reason)
+        self.responder.sendAnswer(answer)
+    }
+
+    private func abortResponse(resetting reason: TunnelResetReason) {
+        self.finish(resetting: reason)
+        self.responder.abort()
+    }
+
+    /// Lets go of the stream and the session; `reason` goes to the agent if the stream is still open.
+    private func finish(resetting reason: TunnelResetReason?) {
+        if case .finished = self.state { return }
+        self.state = .finished
+        if let stream, let reason { stream.tunnel.reset(stream.id, reason) }
+        self.stream = nil
+        if let ticket { self.session?.leave(ticket, bytes: self.bytesSent, now: self.edge.clock()) }
+        self.ticket = nil
+        self.edge.counters.exchangeFinished(bytes: self.bytesSent)
+    }
+
+    // MARK: Facts
+
+    /// Who the client is, behind trusted proxies.
+    private(set) lazy var clientAddress: ClientAddress = {
+        let proxies = self.edge.trustedProxies
+        guard !proxies.isEmpty else { return self.request.peer.address }
+        let head = self.request.head
+        let lines = head.fields.filter { $0.known == .xForwardedFor }.map { head.string($0.value) }
+        return proxies.client(peer: self.request.peer.address, forwardedFor: lines)
+    }()
+
+    private func redirectToSlash(_ slug: Slug) {
+        let query = self.request.targetText.firstIndex(of: "?").map { String(self.request.targetText[$0...]) } ?? ""
+        self.answer(.redirect(status: 308, to: "/s/\(slug)/\(query)"))
+    }
+
+    private func startReserved(_ slug: Slug?) {
+        let pages = OwnerPages(edge: self.edge, request: self.request, client: self.clientAddress)
+        guard self.request.hasBody else {
+            pages.respond(to: self, body: ByteBuffer())
+            return
+        }
+        self.state = .collecting(pages)
+    }
+
+    /// The event loop on which `answer` must be called.
+    var eventLoop: any EventLoop { self.responder.eventLoop }
+
+    /// Whether an answer can still be given.
+    var isOpen: Bool { if case .finished = self.state { false } else { true } }
+}
+
+@available(*, unavailable)
+extension Exchange: Sendable {}
+
+// MARK: Response from the agent
+
+extension Exchange: TunnelStreamDelegate {
+    func tunnelStreamReceived(head block: ByteBuffer, end: Bool) {
+        guard case .relaying = self.state else { return }
+        do throws(HTTPParseError) {
+            let head = try HTTPMessageParser.parseHead(block: block, role: .response)
+            if head.status == 101 {
+                try self.acceptUpgrade(head)
+            } else if head.status < 200 {
+                guard !end else { throw .invalid("an interim response ends the stream") }
+                self.responder.sendInterim(head, mapping: self.mapping)
+            } else {
+                try self.beginResponse(head, end: end)
+            }
+        } catch {
+            self.refuse(DaypassError(.upstreamProtocolError), resetting: .protocolError)
+        }
+    }
+
+    private func acceptUpgrade(_ head: HTTPHead) throws(HTTPParseError) {
+        guard self.isWebSocket, let key = self.request.head.value(of: .secWebSocketKey),
+            head.value(of: .secWebSocketAccept) == WebSocketHandshake.acceptValue(for: key)
+        else { throw .invalid("the WebSocket handshake is not valid") }
+        self.headSent = true
+        self.state = .duplex
+        self.responder.becomeDuplex(head, mapping: self.mapping)
+    }
+
+    private func beginResponse(_ head: HTTPHead, end: Bool) throws(HTTPParseError) {
+        guard !self.headSent else { throw .invalid("there are two responses") }
+        self.framing = try head.viewerFraming(
+            toHEAD: self.isHEAD,
+            viewerMinorVersion: self.responder.viewerMinorVersion,
+            end: end
+        )
+        if case .length(let length) = self.framing { self.responseBytesLeft = length }
+        if end, self.responseBytesLeft > 0 { throw .invalid("the body is missing") }
+        self.headSent = true
+        // A stream that asked for a WebSocket and got an ordinary answer sends nothing more.
+        if self.isWebSocket, let stream, !self.requestEndSent {
+            self.requestEndSent = true
+            stream.tunnel.sendEnd(trailers: nil, on: stream.id)
+        }
+        self.responder.sendHead(head, framing: self.framing, mapping: self.mapping, extra: self.extraFields)
+        if end { self.endResponse(trailers: nil) }
+    }
+
+    func tunnelStreamReceived(data: ByteBuffer) {
+        guard let stream else { return }
+        let count = data.readableBytes
+        switch self.state {
+        case .duplex: break
+        case .relaying:
+            guard self.headSent else {
+                self.refuse(DaypassError(.upstreamProtocolError), resetting: .protocolError)
+                return
+            }
+            switch self.framing {
+            case .none:
+                // Bytes after a head that has no body are not passed on.
+                stream.tunnel.consumed(count, on: stream.id)
+                return
+            case .length:
+                self.responseBytesLeft -= count
+                guard self.responseBytesLeft >= 0 else {
+                    self.abortResponse(resetting: .protocolError)
+                    return
+                }
+            case .chunked, .untilClose: break
+            }
+        case .new, .waitingForTunnel, .collecting, .finished: return
+        }
+        self.bytesSent += count
+        self.responder.sendData(data)
+        // Credit goes back only once the viewer's transport is below its high-water mark.
+        if self.responder.isWritable {
+            stream.tunnel.consumed(count + self.unconsumed, on: stream.id)
+            self.unconsumed = 0
+        } else {
+            self.unconsumed += count
+        }
+    }
+
+    func tunnelStreamReceivedEnd(trailers: ByteBuffer?) {
+        switch self.state {
+        case .duplex:
+            let bothEnded = self.requestEndSent
+            if bothEnded { self.finish(resetting: nil) }
+            self.responder.endDuplexOutput()
+        case .relaying:
+            guard self.headSent, self.responseBytesLeft == 0 else {
+                if self.headSent {
+                    self.abortResponse(resetting: .protocolError)
+                } else {
+                    self.refuse(DaypassError(.upstreamProtocolError), resetting: .protocolError)
+                }
+                return
+            }
+            self.endResponse(trailers: trailers)
+        case .new, .waitingForTunnel, .collecting, .finished: return
+        }
+    }
+
+    private func endResponse(trailers: ByteBuffer?) {
+        var block: ByteBuffer?
+        if let trailers {
+            var filtered = ByteBuffer()
+            if (try? writeForwardedTrailers(trailers, to: &filtered)) == true { block = filtered }
+        }
+        // An answer that comes before the request has ended stops the upload.
+        self.finish(resetting: self.requestEndSent ? nil : .noError)
+        self.responder.sendEnd(trailers: block)
+    }
+
+    func tunnelStreamReset(_ reason: TunnelResetReason) {
+        self.stream = nil
+        if self.headSent {
+            self.abortResponse(resetting: reason)
+            return
+        }
+        let code: ErrorCode =
+            switch reason {
+            case .upstreamUnreachable: .upstreamUnreachable
+            case .upstreamTimeout: .upstreamTimeout
+            case .connectionLost, .refused: .tunnelOffline
+            case .noError, .cancelled, .upstreamProtocolError, .upstreamAborted, .bufferLimit, .protocolError, .policy,
+                .headTooLarge, .internalError:
+                .upstreamProtocolError
+            }
+        self.refuse(DaypassError(code, retryAfterSeconds: code == .tunnelOffline ? 5 : nil))
+    }
+
+    func tunnelStreamWritable() {
+        self.responder.pauseReading(false)
+    }
+}
