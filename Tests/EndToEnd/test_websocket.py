@@ -18,14 +18,17 @@ class WebSocketApp:
 
     def __init__(self):
         self.server = serve(
-            self._session, "127.0.0.1", 0, process_request=self._check, subprotocols=["chat.v2", "chat.v1"],
-            max_size=None, ping_interval=None,
+            self._session, "127.0.0.1", 0, process_request=self._check, select_subprotocol=self._choose, max_size=None,
+            ping_interval=None,
         )
         self.port = self.server.socket.getsockname()[1]
         self.closed = {}
         self.ended = threading.Condition()
         self.requests = []
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def _choose(self, _, offered):
+        return next((p for p in ("chat.v2", "chat.v1") if p in offered), None)
 
     def _check(self, connection, request):
         self.requests.append(request)
