@@ -53,8 +53,8 @@ package struct TunnelAgentConfiguration: Sendable {
         /// How long a connection to the local app is kept without a request; below the 60 to 75 s after
         /// which common servers close.
         package var idle: Duration = .seconds(30)
-        /// How long open requests may take to finish after a graceful shutdown began.
-        package var drain: Duration = .seconds(10)
+        /// How long open requests may take to finish after a graceful shutdown began; WebSockets are not waited for.
+        package var drain: Duration = .seconds(5)
 
         /// The defaults.
         package init() {}

@@ -33,8 +33,52 @@ package final class TunnelAgentService: Service, Sendable {
 
     /// Serves the session until a graceful shutdown or cancellation, then returns.
     ///
-    /// - Throws: a `DaypassError` when the session ended for good (`TunnelAgentEnd.error`).
+    /// A graceful shutdown lets open requests finish within `Timeouts.drain`; cancellation cuts them.
+    ///
+    /// - Throws: a `DaypassError` when the session ended for good (`TunnelAgentEnd.error`) or the configuration cannot
+    ///   work.
     package func run() async throws {
-        throw DaypassError(.serviceUnavailable, "The relay of this agent is not part of this build yet.")
+        let ended = self.eventLoop.makePromise(of: TunnelAgentEnd.self)
+        let (configuration, eventLoop, logger, onEvent) = (
+            self.configuration, self.eventLoop, self.logger, self.onEvent
+        )
+        let supervisor: NIOLoopBound<TunnelSupervisor>
+        do {
+            supervisor =
+                try await eventLoop.submit {
+                    let supervisor = try TunnelSupervisor(
+                        configuration: configuration,
+                        eventLoop: eventLoop,
+                        logger: logger,
+                        onEvent: onEvent,
+                        onEnd: { ended.succeed($0) }
+                    )
+                    supervisor.start()
+                    return NIOLoopBound(supervisor, eventLoop: eventLoop)
+                }
+                .get()
+        } catch {
+            // Nothing was started.
+            ended.fail(error)
+            _ = try? await ended.futureResult.get()
+            let failure = Self.configurationError(error)
+            onEvent(.ended(.misconfigured(failure.message)))
+            throw failure
+        }
+        let end = try await withTaskCancellationHandler {
+            try await withGracefulShutdownHandler {
+                try await ended.futureResult.get()
+            } onGracefulShutdown: {
+                eventLoop.execute { supervisor.value.stopGracefully() }
+            }
+        } onCancel: {
+            eventLoop.execute { supervisor.value.stop() }
+        }
+        if let error = end.error { throw error }
+    }
+
+    private static func configurationError(_ error: any Error) -> DaypassError {
+        (error as? DaypassError)
+            ?? DaypassError(.validationError, "The trust roots for TLS cannot be loaded: \(error)")
     }
 }

@@ -1,0 +1,113 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Opens connections to the local app.
+///
+/// Confined to the agent's event loop. `localhost` means both loopback addresses: IPv6 is tried first (RFC 8305, 4),
+/// and the one that answered last is tried first the next time.
+final class LocalDialer {
+    private let target: LocalTarget
+    private let eventLoop: any EventLoop
+    private let timeout: TimeAmount
+    private let tls: NIOSSLContext?
+    /// Addresses in the order to try them; empty for a name that must be resolved each time.
+    private var addresses: [SocketAddress]
+
+    /// The receive buffer asked of the kernel, so that an app that writes and closes cannot make the agent read
+    /// megabytes that no viewer has taken yet.
+    private static let receiveBufferBytes = 256 << 10
+
+    /// Prepares to dial `target`.
+    ///
+    /// - Throws: an error of NIOSSL when the system's trust roots cannot be loaded.
+    init(target: LocalTarget, eventLoop: any EventLoop, timeout: TimeAmount) throws {
+        self.target = target
+        self.eventLoop = eventLoop
+        self.timeout = timeout
+        if target.isLocalhostName {
+            self.addresses = try ["::1", "127.0.0.1"].map { try SocketAddress(ipAddress: $0, port: target.port) }
+        } else {
+            self.addresses = (try? SocketAddress(ipAddress: target.host, port: target.port)).map { [$0] } ?? []
+        }
+        switch target.scheme {
+        case .http: self.tls = nil
+        case .https:
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.applicationProtocols = ["http/1.1"]
+            if target.isLoopback { configuration.certificateVerification = .none }
+            self.tls = try NIOSSLContext(configuration: configuration)
+        }
+    }
+
+    /// Connects and puts `connection` into the new channel's pipeline.
+    ///
+    /// - Parameters:
+    ///   - connection: the handler of the new connection.
+    ///   - completion: called on the event loop; with the last error when no address answered.
+    func dial(_ connection: LocalConnection, completion: @escaping (Result<Void, any Error>) -> Void) {
+        guard !self.addresses.isEmpty else {
+            let future = self.bootstrap(for: connection).connect(host: self.target.host, port: self.target.port)
+            future.assumeIsolated()
+                .whenComplete { result in
+                    completion(result.flatMap { channel in Result { try self.install(connection, in: channel) } })
+                }
+            return
+        }
+        self.dial(connection, addresses: self.addresses[...], completion: completion)
+    }
+
+    private func dial(
+        _ connection: LocalConnection,
+        addresses: ArraySlice<SocketAddress>,
+        completion: @escaping (Result<Void, any Error>) -> Void
+    ) {
+        guard let address = addresses.first else { return }
+        self.bootstrap(for: connection).connect(to: address).assumeIsolated()
+            .whenComplete { result in
+                switch result {
+                case .success(let channel):
+                    if let index = self.addresses.firstIndex(of: address), index > 0 { self.addresses.swapAt(0, index) }
+                    completion(Result { try self.install(connection, in: channel) })
+                case .failure(let error):
+                    if addresses.count > 1 {
+                        self.dial(connection, addresses: addresses.dropFirst(), completion: completion)
+                    } else {
+                        completion(.failure(error))
+                    }
+                }
+            }
+    }
+
+    private func bootstrap(for connection: LocalConnection) -> ClientBootstrap {
+        // Reading starts when the handlers are in place.
+        ClientBootstrap(group: self.eventLoop)
+            .connectTimeout(self.timeout)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(Self.receiveBufferBytes))
+            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 4 << 10, maximum: 64 << 10)
+            )
+            // Makes the end of input an event of its own: a channel that goes inactive without it was reset, which
+            // must not look like the end of a body that lasts until the connection closes.
+            .channelOption(.allowRemoteHalfClosure, value: true)
+    }
+
+    private func install(_ connection: LocalConnection, in channel: any Channel) throws {
+        guard channel.isActive, let options = channel.syncOptions else {
+            throw ChannelError.ioOnClosedChannel
+        }
+        let operations = channel.pipeline.syncOperations
+        if let tls = self.tls {
+            let isAddress = (try? SocketAddress(ipAddress: self.target.host, port: 0)) != nil
+            try operations.addHandler(
+                NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : self.target.host)
+            )
+        }
+        try operations.addHandler(connection)
+        try options.setOption(.autoRead, value: true)
+    }
+}

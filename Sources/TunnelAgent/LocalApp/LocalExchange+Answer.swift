@@ -1,0 +1,129 @@
+import NIOCore
+import NIOSSL
+import ProxySemantics
+import TunnelProtocol
+import TunnelTransport
+
+/// The answer's side of an exchange: what the local connection delivers, on its way to the edge.
+extension LocalExchange {
+    func received(head: HTTPHead) {
+        guard let connection = self.connection else { return }
+        let status = head.status
+        if status == 101 { return self.receivedUpgrade(head, on: connection) }
+        if status < 200 { return self.receivedInformational(head) }
+        let framing = connection.bodyFraming
+        self.status = status
+        self.answer = .streaming
+        self.keepsAlive = framing != .untilClose && head.wantsKeepAlive
+        if self.keepsAlive { self.announcedIdle = head.announcedIdleTime }
+        self.hasSentEnd = framing == .none
+        self.tunnel.sendHead(self.mapped(head), end: self.hasSentEnd, on: self.id)
+    }
+
+    func received(body bytes: ByteBuffer) {
+        self.bytesOut += bytes.readableBytes
+        if self.tunnel.sendData(bytes, on: self.id) == .pause { self.connection?.holdReads() }
+    }
+
+    func receivedEnd(trailers: ByteBuffer?) {
+        if self.isInsideInformational {
+            self.isInsideInformational = false
+            return
+        }
+        guard self.answer == .streaming else { return }
+        self.answer = .ended
+        self.lastProgress = .now()
+        if self.body.isComplete {
+            // Credit for what was sent but not confirmed: the request is complete, nothing waits for it.
+            if self.uncredited > 0 { self.tunnel.consumed(self.uncredited, on: self.id) }
+            self.uncredited = 0
+        }
+        if !self.hasSentEnd { self.tunnel.sendEnd(trailers: Self.forwardable(trailers), on: self.id) }
+        if self.body.isComplete {
+            self.complete()
+        } else if !self.keepsAlive || self.connection?.isOpen != true {
+            self.stopRequest()
+        }
+    }
+
+    func receivedInvalidAnswer(_ error: HTTPParseError) {
+        self.fail(.upstreamProtocolError)
+    }
+
+    /// The local app's side is closed, and what it sent was not a complete answer, or the request goes on after one.
+    func localAppClosed(failure: (any Error)?) {
+        guard !self.isFinished else { return }
+        switch self.answer {
+        case .ended: self.stopRequest()
+        case .awaited where self.mayRetry:
+            self.hasRetried = true
+            self.connection?.close()
+            self.connection = nil
+            if !self.relay.pool.acquireFresh(for: self) { self.fail(.refused) }
+        case .awaited where !self.startedOnReused && (failure is NIOSSLError || failure is BoringSSLError):
+            self.fail(.upstreamUnreachable)
+        case .awaited, .streaming, .raw: self.fail(.upstreamAborted)
+        }
+    }
+
+    /// No connection could be made.
+    func localAppUnreachable() {
+        self.fail(.upstreamUnreachable)
+    }
+
+    private func receivedInformational(_ head: HTTPHead) {
+        self.informationalCount += 1
+        guard self.informationalCount <= Self.maximumInformational else { return self.fail(.upstreamProtocolError) }
+        self.isInsideInformational = true
+        self.lastProgress = .now()
+        if self.tunnel.version == .v1 { self.tunnel.sendHead(self.mapped(head), end: false, on: self.id) }
+    }
+
+    private func mapped(_ head: HTTPHead) -> ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: head.bytes.readableBytes)
+        self.relay.mapping.writeResponse(head, to: &buffer)
+        return buffer
+    }
+
+    /// Those trailers that may travel; they were validated by the parser.
+    private static func forwardable(_ trailers: ByteBuffer?) -> ByteBuffer? {
+        guard let trailers else { return nil }
+        var buffer = ByteBufferAllocator().buffer(capacity: trailers.readableBytes)
+        guard (try? writeForwardedTrailers(trailers, to: &buffer)) == true else { return nil }
+        buffer.writeStaticString("\r\n")
+        return buffer
+    }
+
+    /// Whether the request can be sent again: the connection had been idle and was closed before it answered, which
+    /// servers do, and sending the request twice changes nothing (RFC 9110, 9.2.2).
+    private var mayRetry: Bool {
+        self.startedOnReused && !self.hasRetried && !self.isWebSocket && self.body.isComplete && self.bytesIn == 0
+            && self.informationalCount == 0 && self.connection?.hasPartialAnswer == false
+            && ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains { self.head.isMethod($0) }
+    }
+}
+
+extension HTTPHead {
+    /// How long the sender keeps the connection, if it says so (`Keep-Alive: timeout=5`).
+    var announcedIdleTime: TimeAmount? {
+        guard let field = self.first(.keepAlive) else { return nil }
+        return self.withBytes(field.value) { bytes in
+            var seconds: Int64?
+            _ = forEachListElement(bytes) { element in
+                let prefix: StaticString = "timeout="
+                let length = prefix.utf8CodeUnitCount
+                guard element.count > length, element.count <= length + 6,
+                    equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: element[..<length]), prefix)
+                else { return false }
+                var value: Int64 = 0
+                for byte in element[length...] {
+                    guard byte &- 0x30 < 10 else { return false }
+                    value = value * 10 + Int64(byte - 0x30)
+                }
+                seconds = value
+                return true
+            }
+            return seconds.map { .seconds($0) }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+import NIOCore
+import ProxySemantics
+import TunnelProtocol
+import TunnelTransport
+
+/// One request of a viewer and its answer by the local app: the owner of one tunnel stream.
+///
+/// Confined to the agent's event loop; no promise, no task. Request bytes are credited to the edge when the local
+/// connection took them; reading the answer stops while the tunnel's queue is full.
+///
+/// ```
+/// request:   waiting for a connection ──▶ sending ──▶ complete        (body: RequestBodyStateMachine)
+/// answer:    awaited ──▶ streaming ──▶ ended                          (or ──▶ raw after a 101)
+/// finished:  both complete, or a reset by either side
+/// ```
+final class LocalExchange: TunnelStreamDelegate {
+    enum Answer {
+        /// No final head yet.
+        case awaited
+        /// The final head went to the edge.
+        case streaming
+        /// A 101 made it a duplex byte stream.
+        case raw
+        /// Everything went to the edge.
+        case ended
+    }
+
+    /// The most informational answers before a final one; they are not held back by credit.
+    static let maximumInformational = 32
+
+    /// Where it stands in the relay's list.
+    var index = 0
+
+    let relay: LocalRelay
+    let tunnel: TunnelConnection
+    let id: TunnelStreamID
+    let head: HTTPHead
+    let isWebSocket: Bool
+    var body: RequestBodyStateMachine
+    var connection: LocalConnection?
+    var answer: Answer = .awaited
+    var bytesOut = 0
+    /// Whether the edge's direction is complete; for a WebSocket the body's account does not say so.
+    var hasRequestEnded = false
+    /// Whether a WebSocket got its 101.
+    var isUpgraded = false
+    private(set) var isFinished = false
+    /// When something last went on that the local app is not responsible for.
+    var lastProgress: NIODeadline
+    private let started: NIODeadline
+    var bytesIn = 0
+    /// What arrived before there was a connection; bounded by the credit given.
+    private var queued: [ByteBuffer] = []
+    /// The end that arrived then, with its trailers.
+    private var queuedEnd: ByteBuffer??
+    /// Bytes given to the connection for which no credit was returned yet.
+    var uncredited = 0
+    var hasRetried = false
+    var startedOnReused = false
+    var status: Int?
+    var informationalCount = 0
+    var isInsideInformational = false
+    var hasSentEnd = false
+    var keepsAlive = false
+    var announcedIdle: TimeAmount?
+
+    init(
+        relay: LocalRelay,
+        tunnel: TunnelConnection,
+        id: TunnelStreamID,
+        kind: TunnelStreamKind,
+        head: HTTPHead,
+        body: RequestBodyStateMachine
+    ) {
+        self.relay = relay
+        self.tunnel = tunnel
+        self.id = id
+        self.isWebSocket = kind == .webSocket
+        self.head = head
+        self.body = body
+        self.started = .now()
+        self.lastProgress = self.started
+    }
+
+    /// Whether a connection that is ready is still of use.
+    var wantsConnection: Bool { !self.isFinished && self.connection == nil }
+
+    /// Asks the pool for a connection; false when the request must be refused.
+    func acquireConnection() -> Bool {
+        self.isWebSocket ? self.relay.pool.acquireForWebSocket(self) : self.relay.pool.acquire(for: self)
+    }
+
+    /// The pool found a connection: the request goes out.
+    func begin(on connection: LocalConnection) {
+        self.connection = connection
+        self.startedOnReused = connection.isReused
+        self.lastProgress = .now()
+        connection.begin(self, answersHEAD: self.head.isMethod("HEAD"))
+        var buffer = ByteBufferAllocator().buffer(capacity: self.head.bytes.readableBytes + 128)
+        self.relay.mapping.writeRequest(
+            self.head,
+            framing: self.body.framing,
+            isWebSocket: self.isWebSocket,
+            passesExpect: self.tunnel.version == .v1,
+            to: &buffer
+        )
+        connection.write(buffer)
+        if !self.isWebSocket { self.forwardQueued() }
+        guard !self.isFinished else { return }
+        if self.body.isComplete { connection.flush() } else { connection.flushSoon() }
+    }
+
+    // MARK: The request, from the tunnel
+
+    func tunnelStreamReceived(head: ByteBuffer, end: Bool) {
+        // Only agents send heads after the first.
+        self.fail(.protocolError)
+    }
+
+    func tunnelStreamReceived(data: ByteBuffer) {
+        guard !self.isFinished, data.readableBytes > 0 else { return }
+        self.bytesIn += data.readableBytes
+        if self.body.isUndecided {
+            self.body.decide(end: false)
+            guard self.acquireConnection() else { return self.fail(.refused) }
+        }
+        if self.connection == nil || (self.isWebSocket && self.answer == .awaited) {
+            self.queued.append(data)
+        } else {
+            self.forward(data)
+        }
+    }
+
+    func tunnelStreamReceivedEnd(trailers: ByteBuffer?) {
+        guard !self.isFinished else { return }
+        self.hasRequestEnded = true
+        if self.body.isUndecided {
+            self.body.decide(end: true)
+            if !self.acquireConnection() { self.fail(.refused) }
+            return
+        }
+        if self.connection == nil || (self.isWebSocket && self.answer == .awaited) {
+            self.queuedEnd = .some(trailers)
+        } else {
+            self.forwardEnd(trailers: trailers)
+        }
+    }
+
+    func tunnelStreamReset(_ reason: TunnelResetReason) {
+        guard !self.isFinished else { return }
+        self.finish(.cancelled)
+    }
+
+    func tunnelStreamWritable() {
+        self.connection?.resumeReads()
+    }
+
+    /// Sends what arrived before the connection, or before the 101, was there.
+    func forwardQueued() {
+        let queued = self.queued
+        self.queued = []
+        for data in queued where !self.isFinished { self.forward(data) }
+        if let trailers = self.queuedEnd, !self.isFinished {
+            self.queuedEnd = nil
+            self.forwardEnd(trailers: trailers)
+        }
+    }
+
+    private func forward(_ data: ByteBuffer) {
+        guard let connection = self.connection else { return }
+        let count = data.readableBytes
+        if self.isWebSocket {
+            guard self.isUpgraded else {
+                // The upgrade was declined: what the viewer already sent for it means nothing.
+                self.tunnel.consumed(count, on: self.id)
+                return
+            }
+            connection.write(data)
+        } else {
+            switch self.body.dataReceived(count) {
+            case .send: connection.write(data)
+            case .sendChunk(let first): connection.writeChunk(data, first: first)
+            case .abort: return self.fail(.protocolError)
+            }
+        }
+        connection.flushSoon()
+        self.uncredited += count
+        self.creditIfWritable()
+    }
+
+    private func forwardEnd(trailers: ByteBuffer?) {
+        guard let connection = self.connection else { return }
+        if self.isWebSocket { return self.forwardRawEnd(on: connection) }
+        switch self.body.endReceived() {
+        case .finish: break
+        case .finishChunks(let first):
+            do throws(HTTPParseError) {
+                try connection.writeLastChunk(trailers: trailers, first: first)
+            } catch {
+                return self.fail(.protocolError)
+            }
+        case .abort: return self.fail(.protocolError)
+        }
+        self.lastProgress = .now()
+        connection.flush()
+        if self.answer == .ended { self.complete() }
+    }
+
+    /// The local connection takes bytes again.
+    func localAppWritable() {
+        self.creditIfWritable()
+    }
+
+    private func creditIfWritable() {
+        guard self.uncredited > 0, self.connection?.isWritable == true else { return }
+        let count = self.uncredited
+        self.uncredited = 0
+        self.lastProgress = .now()
+        self.tunnel.consumed(count, on: self.id)
+    }
+
+    // MARK: The end
+
+    /// Gives up when the local app has had `limit` to answer, or to take the rest of a request.
+    func checkProgress(now: NIODeadline, limit: TimeAmount) {
+        switch self.answer {
+        case .streaming, .raw: return
+        case .awaited, .ended:
+            if let connection = self.connection {
+                // Waiting for the viewer is not the local app's fault.
+                if !self.body.isComplete, connection.isWritable { self.lastProgress = now }
+            } else if self.body.isUndecided {
+                self.lastProgress = now
+            }
+            guard now - self.lastProgress >= limit else { return }
+            if self.answer == .ended { self.stopRequest() } else { self.fail(.upstreamTimeout) }
+        }
+    }
+
+    /// The agent stops.
+    func cancel() {
+        guard !self.isFinished else { return }
+        self.tunnel.reset(self.id, .cancelled)
+        self.finish(.cancelled)
+    }
+
+    /// Aborts the stream towards the edge and the request towards the local app.
+    func fail(_ reason: TunnelResetReason) {
+        guard !self.isFinished else { return }
+        self.tunnel.reset(self.id, reason)
+        self.finish(.failed)
+    }
+
+    /// Request and answer are complete.
+    func complete() {
+        let connection = self.connection
+        self.connection = nil
+        if let connection {
+            if self.keepsAlive, connection.isBetweenMessages {
+                self.relay.pool.release(connection, announcedIdle: self.announcedIdle)
+            } else {
+                connection.close()
+            }
+        }
+        // A declined upgrade: the viewer's side of the stream would stay open.
+        if self.isWebSocket, !self.hasRequestEnded { self.tunnel.reset(self.id, .noError) }
+        self.finish(.completed)
+    }
+
+    /// The answer is complete and the local app does not want the rest of the request.
+    func stopRequest() {
+        self.tunnel.reset(self.id, .noError)
+        self.connection?.close()
+        self.connection = nil
+        self.finish(.completed)
+    }
+
+    /// Both directions of a WebSocket are complete.
+    func completeRaw() {
+        self.connection?.close()
+        self.connection = nil
+        self.finish(.completed)
+    }
+
+    private func finish(_ outcome: AgentRequestSummary.Outcome) {
+        guard !self.isFinished else { return }
+        self.isFinished = true
+        if let connection = self.connection {
+            self.connection = nil
+            connection.abort()
+        } else if outcome != .completed {
+            self.relay.pool.cancel(self)
+        }
+        self.queued = []
+        self.queuedEnd = nil
+        let now = NIODeadline.now()
+        let target = self.head.withBytes(self.head.target) { bytes in
+            String(decoding: bytes.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)
+        }
+        self.relay.finished(
+            self,
+            summary: AgentRequestSummary(
+                method: self.head.methodString,
+                path: target,
+                status: self.status,
+                duration: .nanoseconds((now - self.started).nanoseconds),
+                bytesIn: self.bytesIn,
+                bytesOut: self.bytesOut,
+                isWebSocket: self.isWebSocket,
+                outcome: outcome
+            )
+        )
+    }
+}

@@ -1,0 +1,165 @@
+import NIOCore
+import ProxySemantics
+import TunnelProtocol
+import TunnelTransport
+
+/// Takes the streams of all tunnels of one agent to the local app.
+///
+/// Confined to the agent's event loop. Owns the pool and the list of exchanges, whose waits it bounds with one timer
+/// for all of them: a timer per request would cost more than the request's own bookkeeping.
+final class LocalRelay {
+    /// How heads change.
+    let mapping: LocalHeadMapping
+    /// The connections to the local app.
+    let pool: LocalAppPool
+
+    private let eventLoop: any EventLoop
+    private let responseHeadTimeout: TimeAmount
+    private let sweepInterval: TimeAmount
+    private let onEvent: (TunnelAgentEvent) -> Void
+    private var exchanges: [LocalExchange] = []
+    private var sweeper: Scheduled<Void>?
+    private var onIdle: (() -> Void)?
+
+    /// Prepares to relay; nothing is connected yet.
+    ///
+    /// - Throws: an error of NIOSSL when the system's trust roots cannot be loaded for an `https` target.
+    init(
+        configuration: TunnelAgentConfiguration,
+        eventLoop: any EventLoop,
+        onEvent: @escaping (TunnelAgentEvent) -> Void
+    ) throws {
+        let timeouts = configuration.timeouts
+        self.eventLoop = eventLoop
+        self.onEvent = onEvent
+        self.mapping = LocalHeadMapping(target: configuration.target, hostHeader: configuration.hostHeader)
+        self.responseHeadTimeout = TimeAmount(timeouts.responseHead)
+        self.sweepInterval = max(
+            .milliseconds(10),
+            min(.seconds(1), .nanoseconds(TimeAmount(min(timeouts.responseHead, timeouts.idle)).nanoseconds / 4))
+        )
+        self.pool = LocalAppPool(
+            dialer: try LocalDialer(
+                target: configuration.target,
+                eventLoop: eventLoop,
+                timeout: TimeAmount(timeouts.connect)
+            ),
+            limits: configuration.pool,
+            idleTimeout: TimeAmount(timeouts.idle),
+            onReachability: { onEvent($0 ? .localAppReachable : .localAppUnreachable) }
+        )
+    }
+
+    /// Starts the timer that bounds every wait.
+    func start() {
+        self.sweeper = self.eventLoop.assumeIsolated()
+            .scheduleTask(in: self.sweepInterval) {
+                self.sweep(now: .now())
+                if self.sweeper != nil { self.start() }
+            }
+    }
+
+    /// Stops the timer, cuts what is still open and closes the connections.
+    func stop() {
+        self.sweeper?.cancel()
+        self.sweeper = nil
+        while let exchange = self.exchanges.last { exchange.cancel() }
+        self.pool.closeIdle()
+    }
+
+    /// Calls `action` once, when no request is open; WebSockets, which have no end of their own, do not count.
+    func whenIdle(_ action: @escaping () -> Void) {
+        if self.hasOpenRequests { self.onIdle = action } else { action() }
+    }
+
+    private var hasOpenRequests: Bool { self.exchanges.contains { !$0.isWebSocket } }
+
+    /// A tunnel delivered a new stream; nil refuses it (nothing was started, trying again is safe).
+    func accept(
+        _ id: TunnelStreamID,
+        kind: TunnelStreamKind,
+        head block: ByteBuffer,
+        end: Bool,
+        on tunnel: TunnelConnection
+    ) -> (any TunnelStreamDelegate)? {
+        let head: HTTPHead
+        let body: RequestBodyStateMachine
+        do throws(HTTPParseError) {
+            head = try HTTPMessageParser.parseHead(block: block, role: .request)
+            try Self.check(head, kind: kind)
+            body = try RequestBodyStateMachine(head: head, end: end || kind == .webSocket, version: tunnel.version)
+        } catch {
+            return self.refuseInvalid(id, on: tunnel)
+        }
+        let exchange = LocalExchange(relay: self, tunnel: tunnel, id: id, kind: kind, head: head, body: body)
+        exchange.index = self.exchanges.count
+        self.exchanges.append(exchange)
+        self.onEvent(.requestStarted)
+        switch body.started() {
+        case .wait: return exchange
+        case .refuse:
+            self.forget(exchange)
+            return self.refuseInvalid(id, on: tunnel)
+        case .sendHead:
+            guard exchange.acquireConnection() else {
+                self.forget(exchange)
+                return nil
+            }
+            return exchange
+        }
+    }
+
+    /// An exchange is over.
+    func finished(_ exchange: LocalExchange, summary: AgentRequestSummary) {
+        self.forget(exchange)
+        self.onEvent(.request(summary))
+        if let action = self.onIdle, !self.hasOpenRequests {
+            self.onIdle = nil
+            action()
+        }
+    }
+
+    private func forget(_ exchange: LocalExchange) {
+        let index = exchange.index
+        self.exchanges.swapAt(index, self.exchanges.count - 1)
+        self.exchanges[index].index = index
+        self.exchanges.removeLast()
+    }
+
+    private func sweep(now: NIODeadline) {
+        self.pool.sweep(now: now)
+        // From the end, because an exchange that is given up is replaced by the last one.
+        for index in stride(from: self.exchanges.count - 1, through: 0, by: -1) where index < self.exchanges.count {
+            self.exchanges[index].checkProgress(now: now, limit: self.responseHeadTimeout)
+        }
+    }
+
+    /// What the edge should not have sent: it is told so once the stream exists.
+    private func refuseInvalid(_ id: TunnelStreamID, on tunnel: TunnelConnection) -> any TunnelStreamDelegate {
+        self.eventLoop.assumeIsolated().execute { tunnel.reset(id, .protocolError) }
+        return InvalidStream()
+    }
+
+    /// What a request from the edge must be beyond a valid head: an origin-form or asterisk target (the local app is
+    /// no proxy), at most one `Host`, no CONNECT, whose answer would not be framed, and a key if it is a WebSocket.
+    private static func check(_ head: HTTPHead, kind: TunnelStreamKind) throws(HTTPParseError) {
+        let isTargetValid = head.withBytes(head.target) { bytes in
+            bytes.first == UInt8(ascii: "/") || (bytes.count == 1 && bytes.first == UInt8(ascii: "*"))
+        }
+        guard isTargetValid else { throw .invalid("the request target is not a path") }
+        guard head.count(of: .host) <= 1 else { throw .invalid("there is more than one Host") }
+        guard !head.isMethod("CONNECT") else { throw .invalid("CONNECT is not relayed") }
+        guard kind == .http || head.count(of: .secWebSocketKey) == 1 else {
+            throw .invalid("a WebSocket request has one Sec-WebSocket-Key")
+        }
+    }
+}
+
+/// Stands for a stream that is reset right after it was opened.
+private final class InvalidStream: TunnelStreamDelegate {
+    func tunnelStreamReceived(head: ByteBuffer, end: Bool) {}
+    func tunnelStreamReceived(data: ByteBuffer) {}
+    func tunnelStreamReceivedEnd(trailers: ByteBuffer?) {}
+    func tunnelStreamReset(_ reason: TunnelResetReason) {}
+    func tunnelStreamWritable() {}
+}
