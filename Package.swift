@@ -112,5 +112,10 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),
+        .testTarget(
+            name: "TunnelTransportTests",
+            dependencies: ["TunnelProtocol", "TunnelTransport", nioCore, nioEmbedded],
+            swiftSettings: settings
+        ),
     ]
 )

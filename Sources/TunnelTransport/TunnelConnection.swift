@@ -3,7 +3,10 @@ package import TunnelProtocol
 
 /// One end of one tunnel: the channel handler between the bytes of an upgraded WebSocket connection and its streams.
 ///
-/// Added to the pipeline right after the 101. Confined to its event loop: every method is called there.
+/// Added to the pipeline right after the 101. Confined to its event loop: every method is called there. It decides
+/// nothing about the protocol: it decodes, calls the state machine, and acts on the answer. Frames go out when a burst
+/// of reads is over or in the next turn of the event loop, as few writes as possible, and only while the channel is
+/// writable.
 package final class TunnelConnection: ChannelInboundHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
@@ -16,14 +19,43 @@ package final class TunnelConnection: ChannelInboundHandler {
         case pause
     }
 
+    enum State {
+        /// Not started.
+        case idle
+        case open
+        /// Our close went out; the peer may answer it.
+        case closing
+        case closed
+    }
+
+    /// How long the peer may take to answer a close before the transport is closed under it.
+    static let closeTimeout = TimeAmount.seconds(2)
+    /// A message of version 1 is sent once it holds this many bytes, so that no receiver waits long for its end.
+    static let messageBytes = 32 << 10
+
     /// Which end this is.
     package let role: TunnelRole
     /// The version negotiated by the upgrade.
     package let version: TunnelVersion
     /// The limits this end keeps.
     package let configuration: TunnelConfiguration
-    private let delegate: any TunnelConnectionDelegate
-    private var context: ChannelHandlerContext?
+    let codecV0: TunnelFrameCodecV0
+    let codecV1: TunnelFrameCodecV1
+    var delegate: (any TunnelConnectionDelegate)?
+    var machine: TunnelConnectionStateMachine
+    var parser: WebSocketFrameParser
+    var writer: WebSocketFrameWriter
+    var owners = StreamTable<(any TunnelStreamDelegate)?>(filler: nil)
+    var state = State.idle
+    var context: ChannelHandlerContext?
+    /// Owners to be told about a reset that one of their own calls caused; told outside of that call.
+    var deferredResets: [(owner: any TunnelStreamDelegate, reason: TunnelResetReason)] = []
+    /// The answer to the latest WebSocket ping; a flood of pings is answered once.
+    var pendingPong: ByteBuffer?
+    private var isReading = false
+    private var isFlushing = false
+    private var isFlushScheduled = false
+    private var timer: Scheduled<Void>?
 
     /// Makes the handler for a connection whose upgrade was answered with 101.
     package init(
@@ -36,66 +68,202 @@ package final class TunnelConnection: ChannelInboundHandler {
         self.version = version
         self.configuration = configuration
         self.delegate = delegate
-    }
-
-    package func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-    }
-
-    package func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
+        self.machine = TunnelConnectionStateMachine(role: role, version: version, configuration: configuration)
+        let messageLimit = version == .v0 ? TunnelWire.maximumMessageBytesV0 : TunnelWire.maximumMessageBytesV1
+        self.parser = WebSocketFrameParser(role: role, maximumMessageBytes: messageLimit)
+        self.writer = WebSocketFrameWriter(role: role)
+        let headLimit = Int(TunnelHello(configuration).maximumHeadBytes)
+        self.codecV0 = TunnelFrameCodecV0(role: role, maximumHeadBytes: headLimit)
+        self.codecV1 = TunnelFrameCodecV1(role: role, maximumHeadBytes: headLimit)
     }
 
     /// The event loop everything here is confined to; nil before the handler was added and after it was removed.
     package var eventLoop: (any EventLoop)? { self.context?.eventLoop }
 
-    /// How many streams are open.
-    package var openStreamCount: Int { 0 }
+    /// How many streams have a direction open.
+    package var openStreamCount: Int { self.machine.openStreamCount }
 
     /// Whether `openStream` may succeed: connected, not draining, below the stream limit.
-    package var isAccepting: Bool { false }
+    package var isAccepting: Bool { self.state == .open && self.machine.isAccepting }
 
-    /// Opens a stream (edge role). Nil when at the stream limit, draining, closed, or when the head is larger than the
-    /// peer accepts.
-    package func openStream(
-        kind: TunnelStreamKind,
-        head: ByteBuffer,
-        end: Bool,
-        delegate: any TunnelStreamDelegate
-    ) -> TunnelStreamID? {
-        nil
+    /// The smallest of the last eight round trips; nil before the first.
+    package var roundTrip: TimeAmount? { self.machine.roundTrip }
+
+    // MARK: Channel events
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { self.start() }
     }
 
-    /// Sends a response head (agent role). Informational heads (1xx except 101) may come before the final one; with
-    /// version 0 they are dropped.
-    package func sendHead(_ head: ByteBuffer, end: Bool, on id: TunnelStreamID) {}
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.finish(.transportLost)
+        self.state = .closed
+        self.context = nil
+    }
 
-    /// Queues body bytes. `.pause` means: stop reading the source until `tunnelStreamWritable`.
-    package func sendData(_ data: ByteBuffer, on id: TunnelStreamID) -> SendResult { .more }
+    package func channelActive(context: ChannelHandlerContext) {
+        self.start()
+        context.fireChannelActive()
+    }
 
-    /// Ends this direction. Version 0 drops trailers.
-    package func sendEnd(trailers: ByteBuffer?, on id: TunnelStreamID) {}
+    package func channelInactive(context: ChannelHandlerContext) {
+        self.finish(.transportLost)
+        self.state = .closed
+        context.fireChannelInactive()
+    }
 
-    /// Aborts a stream in both directions; its delegate is not called again. `.noError` after `sendEnd` lets what is
-    /// queued go out first and only stops the peer from sending more.
-    package func reset(_ id: TunnelStreamID, _ reason: TunnelResetReason) {}
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.finish(.transportLost)
+        context.close(promise: nil)
+    }
 
-    /// Says that the downstream took bytes of this stream, which gives the peer credit for as many.
-    package func consumed(_ bytes: Int, on id: TunnelStreamID) {}
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.isReading = true
+        var input = Self.unwrapInboundIn(data)
+        self.receive(&input)
+    }
 
-    /// Tells the agent something about its session (edge role, version 1): the text of one JSON object of at most
-    /// 64 KiB. Version 0 has no such frame: nothing is sent.
-    package func sendPush(_ json: String) {}
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        self.isReading = false
+        self.flush()
+        context.fireChannelReadComplete()
+    }
 
-    /// Asks the edge to answer viewers with 503, or to stop that (agent role).
-    package func sendPause(_ paused: Bool) {}
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { self.flush() }
+        context.fireChannelWritabilityChanged()
+    }
 
-    /// Announces that nothing new will be taken; open streams go on. The edge closes the connection with `.drained`
-    /// when none is left.
-    package func drain(retryAfter: TimeAmount) {}
+    private func start() {
+        guard self.state == .idle else { return }
+        self.state = .open
+        let action = self.machine.start(now: .now())
+        self.scheduleTimer()
+        switch action {
+        case .awaitHello: break
+        case .connected(let peer): self.delegate?.tunnelConnected(self, peer: peer)
+        }
+        self.scheduleFlush()
+    }
 
-    /// Closes the connection, telling the peer why; every open stream is told `connectionLost`.
-    package func close(_ reason: TunnelCloseReason) {}
+    // MARK: Timer
+
+    func scheduleTimer() {
+        self.timer?.cancel()
+        guard let context = self.context, self.state == .open else { return }
+        self.timer = context.eventLoop.assumeIsolated()
+            .scheduleTask(deadline: self.machine.nextTimer) {
+                self.timerFired()
+            }
+    }
+
+    func cancelTimer() {
+        self.timer?.cancel()
+        self.timer = nil
+    }
+
+    private func timerFired() {
+        guard self.state == .open else { return }
+        switch self.machine.timerFired(now: .now()) {
+        case .close(let reason): self.close(reason)
+        case .flush:
+            for stream in self.machine.takeExpired() { self.owner(of: stream)?.tunnelStreamReset(.cancelled) }
+            self.releaseOrphans()
+            self.scheduleTimer()
+            self.flush()
+        }
+    }
+
+    /// Finished streams whose owner exists nowhere but here: nobody will say that their bytes were consumed.
+    private func releaseOrphans() {
+        guard self.machine.trackedStreamCount > self.machine.openStreamCount else { return }
+        for stream in self.owners.sortedKeys where self.machine.isFinished(stream) {
+            guard let index = self.owners.index(of: stream), let owner = self.owners.values[index] else { continue }
+            self.owners.values[index] = nil
+            var object: AnyObject = owner
+            if Self.isOnlyReference(to: &object, consuming: owner) {
+                self.machine.reset(stream, .cancelled, now: .now())
+            } else if let owner = object as? any TunnelStreamDelegate {
+                self.owners.values[index] = owner
+            }
+        }
+    }
+
+    // MARK: Flushing
+
+    /// Sends what is queued in the next turn of the event loop, or when the current burst of reads is over.
+    func scheduleFlush() {
+        guard !self.isReading, !self.isFlushing, !self.isFlushScheduled, let context = self.context else { return }
+        self.isFlushScheduled = true
+        context.eventLoop.assumeIsolated()
+            .execute {
+                self.isFlushScheduled = false
+                self.flush()
+            }
+    }
+
+    private func flush() {
+        guard !self.isFlushing, self.state == .open, let context = self.context else { return }
+        self.isFlushing = true
+        var wrote = true
+        while wrote, self.state == .open {
+            wrote = false
+            if let pong = self.pendingPong, context.channel.isWritable {
+                self.pendingPong = nil
+                context.write(Self.wrapOutboundOut(self.writer.controlFrame(opcode: 10, payload: pong)), promise: nil)
+                wrote = true
+            }
+            while context.channel.isWritable, let message = self.nextMessage() {
+                context.write(Self.wrapOutboundOut(message), promise: nil)
+                wrote = true
+            }
+            if wrote { context.flush() }
+            self.settleOwners()
+        }
+        self.isFlushing = false
+        if let delay = self.machine.drainedDelay, self.state == .open { self.close(.drained(retryAfter: delay)) }
+    }
+
+    /// The next WebSocket message: one frame in version 0, as many as fit well in version 1.
+    private func nextMessage() -> ByteBuffer? {
+        let now = NIODeadline.now()
+        guard var frame = self.machine.nextFrame(now: now) else { return nil }
+        if self.version == .v0 {
+            var message = self.writer.makeMessage(capacity: TunnelFrameCodecV0.encodedBytes(frame))
+            TunnelFrameCodecV0.encode(frame, to: &message)
+            self.writer.seal(&message)
+            return message
+        }
+        let rest = min(self.machine.queuedBytes + 64, Self.messageBytes)
+        var message = self.writer.makeMessage(capacity: TunnelFrameCodecV1.encodedBytes(frame) + rest)
+        while true {
+            TunnelFrameCodecV1.encode(frame, to: &message)
+            guard message.readableBytes < Self.messageBytes, let next = self.machine.nextFrame(now: now) else { break }
+            frame = next
+        }
+        self.writer.seal(&message)
+        return message
+    }
+
+    /// Tells owners what sending changed, and forgets those whose streams are over.
+    private func settleOwners() {
+        for stream in self.machine.takeReleased() { self.owners.remove(stream) }
+        while let deferred = self.deferredResets.popLast() { deferred.owner.tunnelStreamReset(deferred.reason) }
+        for stream in self.machine.takeWritable() { self.owner(of: stream)?.tunnelStreamWritable() }
+    }
+
+    func owner(of stream: UInt32) -> (any TunnelStreamDelegate)? {
+        self.owners.index(of: stream).flatMap { self.owners.values[$0] }
+    }
+
+    private static func isOnlyReference(
+        to object: inout AnyObject,
+        consuming owner: consuming any TunnelStreamDelegate
+    ) -> Bool {
+        _ = consume owner
+        return isKnownUniquelyReferenced(&object)
+    }
 }
 
 @available(*, unavailable)
