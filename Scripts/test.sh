@@ -4,5 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 Scripts/install-packages.sh build test
-swift test -c release
+# Without this flag every module, dependencies included, is compiled again with -enable-testing (docs/decisions/0002).
+swift test -c release --disable-testable-imports
 exec Scripts/end-to-end.sh
