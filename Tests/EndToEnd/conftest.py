@@ -49,6 +49,17 @@ def shared(server, app):
     tunnel.close()
 
 
+@pytest.fixture(autouse=True)
+def forget_sessions():
+    """Deletes what a test created, so that the limit of open sessions is never in the way."""
+    before = len(Server.made)
+    yield
+    for server, client, session_id in Server.made[before:]:
+        if server.running and not client.is_closed:
+            client.delete(f"/sessions/{session_id}")
+    del Server.made[before:]
+
+
 @pytest.fixture
 def open_tunnel(server, app):
     """Opens tunnels of the shared server; closed at the end of the test."""

@@ -40,6 +40,9 @@ def run(*args, state, timeout=20, env=None, **kwargs):
 class Server(Process):
     """`daypass serve`. `control`, `edge` and `public` are URLs from the ready line."""
 
+    made = []
+    """Sessions made through `create`: (server, client, session id), for cleaning up."""
+
     def __init__(self, folder, *options, control="127.0.0.1:0", edge="127.0.0.1:0", env=None):
         self.folder = Path(folder)
         self.data = self.folder / "data"
@@ -88,7 +91,9 @@ class Server(Process):
         """POST /sessions; the answer's JSON."""
         answer = (client or self.api).post("/sessions", json=body)
         assert answer.status_code == 201, answer.text
-        return answer.json()
+        session = answer.json()
+        Server.made.append((self, client or self.api, session["sessionId"]))
+        return session
 
     def act(self, slug, action, body=None, client=None):
         """POST /sessions/by-slug/{slug}/{action}; must succeed; the answer's JSON."""
