@@ -37,23 +37,26 @@ package struct PublicAddress: Equatable, Sendable {
             hostEnd = rest.firstIndex(of: ":") ?? rest.endIndex
         }
         let host = rest[..<hostEnd].lowercased()
-        guard !host.isEmpty, host.utf8.allSatisfy(Self.isHostByte) else { return nil }
+        guard Self.isHost(host) else { return nil }
         let portText = rest[hostEnd...]
         if portText.isEmpty {
             self.port = nil
         } else {
-            guard portText.first == ":", let port = Int(portText.dropFirst()), (1...65535).contains(port) else {
-                return nil
-            }
+            guard portText.utf8.dropFirst().allSatisfy({ (48...57).contains($0) }), portText.first == ":",
+                let port = Int(portText.dropFirst()), (1...65535).contains(port)
+            else { return nil }
             self.port = port == (self.scheme == "https" ? 443 : 80) ? nil : port
         }
         self.host = host
         self.style = style
     }
 
-    private static func isHostByte(_ byte: UInt8) -> Bool {
-        isBase36(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":")
-            || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")
+    private static func isHost(_ host: String) -> Bool {
+        if host.hasPrefix("[") {
+            return host.hasSuffix("]") && host.utf8.count > 2
+                && host.utf8.dropFirst().dropLast().allSatisfy { isBase36($0) || $0 == UInt8(ascii: ":") || $0 == 46 }
+        }
+        return !host.isEmpty && host.utf8.allSatisfy { isBase36($0) || $0 == UInt8(ascii: "-") || $0 == 46 }
     }
 
     /// The default edge of a developer's machine.

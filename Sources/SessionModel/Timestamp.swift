@@ -24,19 +24,22 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable {
     /// The point `duration` later; saturates instead of overflowing.
     package static func + (lhs: Timestamp, rhs: Duration) -> Timestamp {
         let (sum, overflow) = lhs.millisecondsSinceEpoch.addingReportingOverflow(rhs.wholeMilliseconds)
-        return Timestamp(millisecondsSinceEpoch: overflow ? .max : sum)
+        return Timestamp(millisecondsSinceEpoch: overflow ? (rhs < .zero ? .min : .max) : sum)
     }
 
-    /// The time from `rhs` to `lhs`, negative when `lhs` is earlier.
+    /// The time from `rhs` to `lhs`, negative when `lhs` is earlier; saturates instead of overflowing.
     package static func - (lhs: Timestamp, rhs: Timestamp) -> Duration {
-        .milliseconds(lhs.millisecondsSinceEpoch - rhs.millisecondsSinceEpoch)
+        let (difference, overflow) = lhs.millisecondsSinceEpoch
+            .subtractingReportingOverflow(rhs.millisecondsSinceEpoch)
+        return .milliseconds(overflow ? (lhs < rhs ? .min : .max) : difference)
     }
 
     /// ISO 8601 in UTC with milliseconds, as in the reference: `2026-03-04T15:30:00.000Z`.
     package var iso8601: String {
         let milliseconds = self.millisecondsSinceEpoch
         let days = milliseconds.flooringQuotient(by: 86_400_000)
-        let inDay = milliseconds - days * 86_400_000
+        let remainder = milliseconds % 86_400_000
+        let inDay = remainder < 0 ? remainder + 86_400_000 : remainder
         let (year, month, day) = Self.civil(fromDays: days)
         func padded(_ value: Int64, _ width: Int) -> String {
             let digits = String(value)
@@ -71,7 +74,8 @@ extension Duration {
         let (seconds, attoseconds) = self.components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
         guard !overflow else { return seconds < 0 ? .min : .max }
-        return product.addingReportingOverflow(attoseconds / 1_000_000_000_000_000).partialValue
+        let (sum, sumOverflow) = product.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
+        return sumOverflow ? (seconds < 0 ? .min : .max) : sum
     }
 }
 
