@@ -94,6 +94,17 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Test support: what tests of several targets share; nothing the product links.
+        .target(
+            name: "DaypassTestSupport",
+            dependencies: ["SessionModel", "SessionStore"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "store-crash-writer",
+            dependencies: ["SessionModel", "SessionStore", "SQLiteStore"],
+            swiftSettings: settings
+        ),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .executableTarget(
             name: "daypass",
@@ -115,6 +126,26 @@ let package = Package(
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: ["TunnelProtocol", "TunnelTransport", nioCore, nioEmbedded],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SessionModelTests",
+            dependencies: ["SessionModel", "DaypassTestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SessionStoreTests",
+            dependencies: [
+                "SessionModel", "SessionStore", "DaypassTestSupport", lifecycle, log, configuration,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SQLiteStoreTests",
+            dependencies: [
+                "SessionModel", "SessionStore", "SQLiteStore", "DaypassTestSupport", "store-crash-writer",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: settings
         ),
     ]

@@ -11,8 +11,9 @@ package import SessionStore
 /// | `admin.digest` | SHA-256 of the admin token, as 64 hexadecimal digits |
 /// | `daypass.lock` | locked (`flock`) by the server that uses the folder, with its process id |
 ///
-/// The folder has mode 0700 and every file 0600. Two servers cannot use one folder: the lock is held until this
-/// object goes away. All errors are `service_unavailable` with a sentence for the person who starts the server.
+/// The folder has mode 0700 and every file 0600. Two servers cannot use one folder: the lock is held until
+/// `unlock` or until this object goes away. All errors are `service_unavailable` with a sentence for the person who
+/// starts the server.
 package final class DataDirectory: Sendable {
     /// The folder, as it was given.
     package let path: String
@@ -79,6 +80,13 @@ package final class DataDirectory: Sendable {
             self.adminTokenDigest = digest
             self.firstAdminToken = token
         }
+    }
+
+    /// Lets another server use the folder; call it after the store is closed.
+    ///
+    /// Idempotent.
+    package func unlock() {
+        self.lock.unlock()
     }
 }
 

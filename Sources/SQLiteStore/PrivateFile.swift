@@ -1,5 +1,6 @@
 import Glibc
 import SessionModel
+import Synchronization
 
 /// Files and folders that only the server's user may read.
 enum PrivateFile {
@@ -150,7 +151,7 @@ enum PrivateFile {
 ///
 /// The kernel lets go of it when the process ends, however it ends.
 final class FileLock: Sendable {
-    private let descriptor: Int32
+    private let descriptor: Mutex<Int32?>
 
     /// Takes the lock.
     ///
@@ -164,7 +165,7 @@ final class FileLock: Sendable {
             Glibc.close(descriptor)
             throw error
         }
-        self.descriptor = descriptor
+        self.descriptor = Mutex(descriptor)
     }
 
     private static func lock(_ descriptor: Int32, path: String) throws {
@@ -183,7 +184,13 @@ final class FileLock: Sendable {
         else { throw PrivateFile.failure("write", path) }
     }
 
-    deinit { Glibc.close(self.descriptor) }
+    deinit { self.unlock() }
+
+    /// Lets go of the lock; idempotent.
+    func unlock() {
+        let descriptor = self.descriptor.withLock { $0.take() }
+        if let descriptor { Glibc.close(descriptor) }
+    }
 
     /// ` (process 123)` if the file says so.
     private static func holder(_ descriptor: Int32) -> String {

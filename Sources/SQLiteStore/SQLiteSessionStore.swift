@@ -83,6 +83,34 @@ package final class SQLiteSessionStore: SessionStore {
         }
     }
 
+    /// How the writing connection is set up.
+    package struct Durability: Equatable, Sendable {
+        /// `wal`.
+        package var journalMode: String
+        /// 2 is FULL.
+        package var synchronous: Int
+        /// Whether foreign keys are enforced.
+        package var foreignKeys: Bool
+
+        /// The three settings.
+        package init(journalMode: String, synchronous: Int, foreignKeys: Bool) {
+            self.journalMode = journalMode
+            self.synchronous = synchronous
+            self.foreignKeys = foreignKeys
+        }
+    }
+
+    /// Reads the settings of the connection that writes; for tests and `daypass doctor`.
+    package func durability() async throws -> Durability {
+        try await self.write { db in
+            Durability(
+                journalMode: try String.fetchOne(db, sql: "PRAGMA journal_mode") ?? "",
+                synchronous: try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1,
+                foreignKeys: try Bool.fetchOne(db, sql: "PRAGMA foreign_keys") ?? false
+            )
+        }
+    }
+
     /// The key check is a constant, encrypted: a wrong key is found at start and not at the first password.
     private static func checkKey(_ key: StoreKey, _ db: Database, path: String) throws {
         let place = "the key check of the database"

@@ -27,8 +27,8 @@ extension SessionService {
             try record.requireOpen(at: now)
             if let index = record.kickedViewers.firstIndex(where: { $0.viewerID == viewer.viewerID }) {
                 // The same viewer again: only an address learned since then is news.
-                guard viewer.addressID != nil, record.kickedViewers[index].addressID == nil else { return nil }
-                record.kickedViewers[index] = viewer
+                guard let address = viewer.addressID, record.kickedViewers[index].addressID == nil else { return nil }
+                record.kickedViewers[index].addressID = address
             } else {
                 guard record.kickedViewers.count < limit else {
                     throw DaypassError(
@@ -37,7 +37,13 @@ extension SessionService {
                             + "Make it private or set a password instead."
                     )
                 }
-                record.kickedViewers.append(viewer)
+                record.kickedViewers.append(
+                    KickedViewer(
+                        viewerID: viewer.viewerID,
+                        addressID: viewer.addressID,
+                        kickedAt: viewer.kickedAt ?? now
+                    )
+                )
             }
             return "viewer \(viewer.viewerID)"
         }

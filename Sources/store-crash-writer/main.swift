@@ -1,0 +1,63 @@
+import Glibc
+import SQLiteStore
+import SessionModel
+import SessionStore
+
+// Writes sessions to a data directory as fast as it can, and prints a line for each that the store acknowledged; the
+// crash test kills it with SIGKILL at any moment and checks that every printed session is there.
+//
+//     store-crash-writer FOLDER
+//
+// Lines: `created ID`, `changed ID REVISION`, `kicked ID VIEWERS`, `deleted ID`.
+
+guard CommandLine.arguments.count == 2 else {
+    print("usage: store-crash-writer FOLDER")
+    exit(64)
+}
+
+/// Writes a whole line with one system call, so that a killed process has either said it or not.
+func say(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    guard write(STDOUT_FILENO, bytes, bytes.count) == bytes.count else { exit(74) }
+}
+
+let directory = try DataDirectory(path: CommandLine.arguments[1])
+let store = try SQLiteSessionStore(in: directory)
+let clock: WallClock = {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(millisecondsSinceEpoch: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+}
+let service = SessionService(
+    store: store,
+    feed: InProcessSessionChangeFeed(),
+    configuration: SessionServiceConfiguration(openSessionsPerCreator: 1_000_000, openSessions: 1_000_000),
+    clock: clock
+)
+let actor = Actor(name: "local", address: "127.0.0.1")
+say("ready")
+
+try await withThrowingTaskGroup(of: Void.self) { group in
+    for writer in 0..<4 {
+        group.addTask {
+            var round = 0
+            while true {
+                round += 1
+                let request = NewSession(authMode: .basic, policy: SessionPolicy(password: "secret \(round)"))
+                let record = try await service.create(request, by: actor, creator: "writer \(writer)").record
+                say("created \(record.id)")
+                let policy = PolicyUpdate(blockPaths: ["/round/\(round)"])
+                let changed = try await service.updatePolicy(of: record.slug, policy, by: actor)
+                say("changed \(record.id) \(changed.revision)")
+                let viewer = KickedViewer(viewerID: "vw_\(round)", addressID: nil)
+                let kicked = try await service.kick(viewer, from: record.slug, by: actor)
+                say("kicked \(record.id) \(kicked.kickedViewers.count)")
+                if round.isMultiple(of: 3) {
+                    try await service.delete(id: record.id, by: actor)
+                    say("deleted \(record.id)")
+                }
+            }
+        }
+    }
+    try await group.waitForAll()
+}

@@ -1,0 +1,122 @@
+import DaypassTestSupport
+import Foundation
+import GRDB
+import SQLiteStore
+import SessionModel
+import SessionStore
+import Testing
+
+/// Kills a writing process again and again; whatever it was told is stored must be there (spec: tunnel sessions, 4).
+@Suite(.timeLimit(.minutes(5))) struct CrashTests {
+    static let rounds = 24
+
+    @Test func nothingAcknowledgedIsLost() async throws {
+        let folder = try TemporaryDirectory("crash")
+        var generator = SeededGenerator(seed: 12)
+        var expected = Expected()
+        for round in 0..<Self.rounds {
+            let lines = try self.writeUntilKilled(
+                folder.path,
+                // From "in the middle of opening" to "a few hundred transactions".
+                after: Int.random(in: 0...(round.isMultiple(of: 6) ? 3 : 400), using: &generator)
+            )
+            for line in lines { try expected.note(line) }
+            try await expected.check(folder.path)
+        }
+        #expect(expected.created.count > 100)
+        #expect(!expected.deleted.isEmpty)
+    }
+
+    /// Starts the writer, reads `lines` lines, kills it, and returns all that it had said by then.
+    private func writeUntilKilled(_ folder: String, after lines: Int) throws -> [Substring] {
+        let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+            .deletingLastPathComponent().appendingPathComponent("store-crash-writer")
+        try #require(
+            FileManager.default.isExecutableFile(atPath: executable.path),
+            "build the package first: \(executable.path) is missing"
+        )
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = executable
+        process.arguments = [folder]
+        process.standardOutput = pipe
+        try process.run()
+        var said = Data()
+        var count = 0
+        while count < lines {
+            let data = pipe.fileHandleForReading.availableData
+            if data.isEmpty { break }
+            said += data
+            count += data.count { $0 == UInt8(ascii: "\n") }
+        }
+        kill(process.processIdentifier, SIGKILL)
+        said += try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        #expect(process.terminationReason == .uncaughtSignal, "the writer ended by itself")
+        let text = String(decoding: said, as: UTF8.self)
+        #expect(text.isEmpty || text.hasSuffix("\n"))
+        return text.split(separator: "\n")
+    }
+
+    /// What the writer said is stored.
+    private struct Expected {
+        var created: Set<String> = []
+        var revisions: [String: Int64] = [:]
+        var kicked: [String: Int] = [:]
+        var deleted: Set<String> = []
+
+        mutating func note(_ line: Substring) throws {
+            let words = line.split(separator: " ").map(String.init)
+            switch (words[0], words.count) {
+            case ("ready", 1): break
+            case ("created", 2): self.created.insert(words[1])
+            case ("changed", 3):
+                let revision: Int64 = try #require(Int64(words[2]))
+                self.revisions[words[1]] = revision
+            case ("kicked", 3):
+                let viewers: Int = try #require(Int(words[2]))
+                self.kicked[words[1]] = viewers
+            case ("deleted", 2): self.deleted.insert(words[1])
+            default: Issue.record("the writer said \(line)")
+            }
+        }
+
+        func check(_ folder: String) async throws {
+            let directory = try DataDirectory(path: folder)
+            let store = try SQLiteSessionStore(in: directory)
+            defer { directory.unlock() }
+            for text in self.created.subtracting(self.deleted) {
+                let id = try #require(SessionID(text))
+                let events = try await store.auditEvents(of: id, limit: 10).reversed().map(\.action)
+                guard let record = try await store.session(id: id) else {
+                    // The deletion was stored, but the process was killed before it could say so.
+                    #expect(events.last == .sessionDeleted, "\(text) is lost")
+                    continue
+                }
+                #expect(record.policy.password.hasPrefix("secret "))
+                #expect(record.basicCredentials?.password.utf8.count == 8)
+                #expect(record.revision >= self.revisions[text] ?? 1, "a change of \(text) is lost")
+                #expect(record.kickedViewers.count >= self.kicked[text] ?? 0, "a kick of \(text) is lost")
+                // Each stored change has its event, and the other way round.
+                #expect(events == Array([.sessionCreated, .policyUpdated, .viewerKicked].prefix(Int(record.revision))))
+                #expect(record.kickedViewers.count == (record.revision >= 3 ? 1 : 0))
+            }
+            for text in self.deleted {
+                let id = try #require(SessionID(text))
+                #expect(try await store.session(id: id) == nil, "\(text) came back")
+                #expect(try await store.auditEvents(of: id, limit: 1).map(\.action) == [.sessionDeleted])
+            }
+            try store.close()
+            let database = try DatabaseQueue(path: directory.databasePath)
+            let (integrity, foreignKeys) = try await database.read { db in
+                (
+                    try String.fetchAll(db, sql: "PRAGMA integrity_check"),
+                    try Row.fetchAll(db, sql: "PRAGMA foreign_key_check").count
+                )
+            }
+            #expect(integrity == ["ok"])
+            #expect(foreignKeys == 0)
+            try database.close()
+        }
+    }
+}
