@@ -1,3 +1,8 @@
+//! SessionStore: deciding, keeping and announcing changes of sessions.
+//!
+//! The storage protocol, the services that use it (sessions, access tokens, forgetting), the in-process change feed and
+//! a store in memory. Drivers for databases are targets of their own.
+
 package import SessionModel
 
 /// Keeps sessions, audit events and access tokens.

@@ -1,3 +1,5 @@
+//! store-crash-writer: writes to an SQLite store until it is killed, for the crash tests of SQLiteStore.
+
 import Glibc
 import SQLiteStore
 import SessionModel
