@@ -35,11 +35,13 @@ final class TunnelDialer {
     /// Starts one attempt.
     ///
     /// - Parameters:
+    ///   - place: the connection's number in the agent's pool; the edge closes an older one of the same number.
     ///   - takesOver: whether to ask the edge to replace another agent.
     ///   - delegate: the owner of the tunnel connection.
     ///   - completion: called once on the event loop; a success means that the edge agreed to the upgrade.
     /// - Returns: the attempt, which can be given up.
     func dial(
+        place: Int,
         takesOver: Bool,
         delegate: any TunnelConnectionDelegate,
         completion: @escaping (Result<TunnelConnection, DialFailure>) -> Void
@@ -66,7 +68,7 @@ final class TunnelDialer {
                     guard !attempt.isFinished else { return channel.close(promise: nil) }
                     attempt.channel = channel
                     do {
-                        try self.install(attempt, in: channel, takesOver: takesOver, delegate: delegate)
+                        try self.install(attempt, in: channel, place: place, takesOver: takesOver, delegate: delegate)
                     } catch {
                         attempt.finish(.failure(.temporary(reason: Self.sentence(for: error), after: nil)))
                     }
@@ -80,6 +82,7 @@ final class TunnelDialer {
     private func install(
         _ attempt: Attempt,
         in channel: any Channel,
+        place: Int,
         takesOver: Bool,
         delegate: any TunnelConnectionDelegate
     ) throws {
@@ -96,7 +99,7 @@ final class TunnelDialer {
         tunnelConfiguration.name = self.configuration.agentName
         try operations.addHandler(
             TunnelUpgradeHandler(
-                request: self.upgradeRequest(key: key, takesOver: takesOver),
+                request: self.upgradeRequest(key: key, place: place, takesOver: takesOver),
                 key: key,
                 offersV1: self.configuration.protocolVersions == .newest,
                 onUpgrade: { version, _ in
@@ -115,7 +118,7 @@ final class TunnelDialer {
         try options.setOption(.autoRead, value: true)
     }
 
-    private func upgradeRequest(key: String, takesOver: Bool) -> ByteBuffer {
+    private func upgradeRequest(key: String, place: Int, takesOver: Bool) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.writeString(
             """
@@ -127,6 +130,7 @@ final class TunnelDialer {
             Sec-WebSocket-Key: \(key)\r
             Authorization: Bearer \(Self.fieldValue(self.configuration.sessionToken))\r
             X-Daypass-Agent-Id: \(Self.fieldValue(self.configuration.agentID))\r
+            X-Daypass-Connection: \(place)\r
             User-Agent: \(Self.fieldValue(self.configuration.agentName))\r
 
             """

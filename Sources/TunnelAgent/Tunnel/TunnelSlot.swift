@@ -14,6 +14,8 @@ import TunnelTransport
 /// ```
 final class TunnelSlot {
     private(set) weak var supervisor: TunnelSupervisor?
+    /// The number of this place in the pool, from 0.
+    private let number: Int
     private let dialer: TunnelDialer
     private let relay: LocalRelay
     private let eventLoop: any EventLoop
@@ -29,7 +31,8 @@ final class TunnelSlot {
     /// How many attempts there were since a connection stood.
     private(set) var attempts = 0
 
-    init(supervisor: TunnelSupervisor, dialer: TunnelDialer, relay: LocalRelay, eventLoop: any EventLoop) {
+    init(number: Int, supervisor: TunnelSupervisor, dialer: TunnelDialer, relay: LocalRelay, eventLoop: any EventLoop) {
+        self.number = number
         self.supervisor = supervisor
         self.dialer = dialer
         self.relay = relay
@@ -53,7 +56,7 @@ final class TunnelSlot {
         self.attempts += 1
         supervisor.dialing(self)
         let link = TunnelLink(slot: self, relay: self.relay)
-        self.attempt = self.dialer.dial(takesOver: supervisor.takesOver, delegate: link) { result in
+        self.attempt = self.dialer.dial(place: self.number, takesOver: supervisor.takesOver, delegate: link) { result in
             self.attempt = nil
             switch result {
             case .success(let connection):

@@ -66,8 +66,14 @@ final class TunnelSupervisor {
     func start() {
         self.relay.start()
         self.slots = (0..<max(1, min(16, self.configuration.connections)))
-            .map { _ in
-                TunnelSlot(supervisor: self, dialer: self.dialer, relay: self.relay, eventLoop: self.eventLoop)
+            .map { number in
+                TunnelSlot(
+                    number: number,
+                    supervisor: self,
+                    dialer: self.dialer,
+                    relay: self.relay,
+                    eventLoop: self.eventLoop
+                )
             }
         self.watchClocks()
         self.slots[0].dial()
