@@ -12,13 +12,16 @@ let settings: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -32,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
@@ -106,13 +110,35 @@ let package = Package(
             swiftSettings: settings
         ),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+        // The command line: everything a person types except `serve`; needs none of the server's targets.
+        .target(
+            name: "DaypassCLI",
+            dependencies: [
+                "SessionModel", "TunnelAgent", "CQREncode", nioCore, nioPosix, nioHTTP1, nioSSL, log, lifecycle,
+                httpClient,
+                httpTypes, configuration, argumentParser, hummingbird,
+            ],
+            swiftSettings: settings
+        ),
+        // The composition root: the only place that names every server target and a store driver.
+        .target(
+            name: "DaypassServer",
+            dependencies: [
+                "SessionModel", "SessionStore", "SQLiteStore", "Edge", "ControlAPI", nioCore, log, lifecycle,
+                unixSignals, configuration,
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "daypass",
             dependencies: [
-                "SessionModel", "ProxySemantics", "AccessControl", "SessionStore", "SQLiteStore", "Edge", "ControlAPI",
-                "TunnelAgent", "CQREncode", nioCore, nioPosix, log, crypto, lifecycle, httpClient, configuration,
-                argumentParser,
+                "DaypassCLI", "DaypassServer", "SessionModel", argumentParser, log, lifecycle, unixSignals,
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DaypassCLITests",
+            dependencies: ["DaypassCLI", "SessionModel", "TunnelAgent", argumentParser],
             swiftSettings: settings
         ),
         // The app that `make demo` shows; it needs nothing of Daypass.
