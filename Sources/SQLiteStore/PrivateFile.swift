@@ -34,13 +34,19 @@ enum PrivateFile {
 
     /// Makes a folder and the ones above it; false if there is something at `path` already.
     private static func makeDirectory(_ path: String) throws -> Bool {
-        if mkdir(path, 0o700) == 0 { return true }
+        if mkdir(path, 0o700) == 0 {
+            try self.syncFolder(of: path)
+            return true
+        }
         if errno == EEXIST { return false }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
             throw failure("create the folder", path)
         }
         _ = try self.makeDirectory(String(path[..<slash]))
-        if mkdir(path, 0o700) == 0 { return true }
+        if mkdir(path, 0o700) == 0 {
+            try self.syncFolder(of: path)
+            return true
+        }
         if errno == EEXIST { return false }
         throw failure("create the folder", path)
     }
@@ -130,6 +136,8 @@ enum PrivateFile {
         guard descriptor >= 0 else { throw failure("create", path) }
         defer { Glibc.close(descriptor) }
         guard fchmod(descriptor, 0o600) == 0 else { throw failure("restrict the mode of", path) }
+        // A new file must still be in its folder after a loss of power.
+        try self.syncFolder(of: path)
     }
 
     private static func syncFolder(of path: String) throws {

@@ -126,6 +126,30 @@ func insertSample(_ record: SessionRecord, into store: any SessionStore) async t
         try fixture.store.close()
     }
 
+    /// The backup that docs/operations.md recommends: SQLite's own, beside a server that writes.
+    @Test func aBackupOfARunningServerCanBeOpened() async throws {
+        let fixture = try StoreFixture()
+        var samples = SampleSessions(seed: 9)
+        let before = (0..<20).map { _ in samples.session(policy: SessionPolicy(password: "kept")) }
+        for record in before { try await fixture.insert(record) }
+        let during = (0..<20).map { _ in samples.session() }
+        let path = "\(fixture.folder.path)/backup.db"
+        let source = try DatabaseQueue(path: fixture.directory.databasePath)
+        let target = try DatabaseQueue(path: path)
+        async let writing: Void = {
+            for record in during { try await fixture.insert(record) }
+        }()
+        try source.backup(to: target)
+        try await writing
+        try source.close()
+        try target.close()
+        try fixture.store.close()
+
+        let copy = try SQLiteSessionStore(path: path, key: fixture.directory.key)
+        for record in before { #expect(try await copy.session(id: record.id) == record) }
+        try copy.close()
+    }
+
     // MARK: - Secrets
 
     @Test func holdsNoSecretInClear() async throws {
