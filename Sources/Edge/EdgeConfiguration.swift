@@ -14,7 +14,9 @@ package struct EdgeConfiguration: Sendable {
     package var publicAddress: PublicAddress?
     /// Style of published links when `publicAddress` is nil.
     package var urlStyle: PublicAddress.Style = .path
-    /// PEM file with the certificate chain; with `tlsKeyPath` turns TLS on. Both files are read again when they change.
+    /// PEM file with the certificate chain; with `tlsKeyPath` turns TLS on.
+    ///
+    /// Both files are read again when they change.
     package var tlsCertificatePath: String?
     /// PEM file with the private key.
     package var tlsKeyPath: String?

@@ -6,7 +6,9 @@ import SessionModel
 import Synchronization
 import TunnelProtocol
 
-/// What every connection of the edge shares. All of it may be used from any event loop.
+/// What every connection of the edge shares.
+///
+/// All of it may be used from any event loop.
 final class EdgeContext: Sendable {
     let configuration: EdgeConfiguration
     let router: RequestRouter

@@ -73,7 +73,9 @@ package struct HTTP1ExchangeStateMachine: Sendable {
         self.state = .active(active)
     }
 
-    /// A final response head is about to be sent. `allowsKeepAlive` is false when its end can only be shown by closing.
+    /// A final response head is about to be sent.
+    ///
+    /// `allowsKeepAlive` is false when its end can only be shown by closing.
     ///
     /// Returns whether the connection stays open after the response, for the `Connection` field.
     package mutating func responseStarted(allowsKeepAlive: Bool) -> Bool {

@@ -38,8 +38,9 @@ final class SessionDirectory: Sendable {
     /// Every session.
     var all: [EdgeSession] { self.state.withLock { Array($0.byID.values) } }
 
-    /// Takes over a change; returns once new requests are judged by it. What is open is looked at right after, on the
-    /// event loops.
+    /// Takes over a change; returns once new requests are judged by it.
+    ///
+    /// What is open is looked at right after, on the event loops.
     func apply(_ change: SessionChange) {
         switch change {
         case .updated(let record):
