@@ -148,6 +148,11 @@ let package = Package(
             path: "Examples/sample-app",
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ProxySemanticsTests",
+            dependencies: ["ProxySemantics", "SessionModel", nioCore],
+            swiftSettings: settings
+        ),
         .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),
         .testTarget(
             name: "TunnelTransportTests",
