@@ -13,7 +13,7 @@ MAX_LINES = 400
 # Requirements of well-known protocols: their documentation stands there. (Those of our own protocols are read from
 # the sources.)
 WITNESSES = re.compile(
-    r"\b(var (description|debugDescription|errorDescription|hashValue|rawValue|body|startIndex|endIndex|count)\b"
+    r"\b(var (description|debugDescription|errorDescription|defaultValueDescription|hashValue|rawValue|body|startIndex|endIndex|count)\b"
     r"|func (encode\(to|hash\(into|makeIterator\(|next\(\)|index\(after|callAsFunction\()"
     r"|func (==|<)|init\(from decoder|init\?\(rawValue|subscript\(position|init\(\w+Literal\b"
     # Clock and InstantProtocol; Hummingbird's request contexts and responders.
@@ -60,6 +60,15 @@ def documented(lines, index):
             return False
         index -= 1
     return False
+
+
+def mirrors_wire(lines, index):
+    """Whether `index` is a stored property of a Codable type: its name and meaning are those of the published API."""
+    if not (found := re.match(r"^( *)package (?:var|let) [\w`]+: [^{=]*$", lines[index])):
+        return False
+    outer = re.compile(r"^" + found.group(1)[4:] + r"\S.*\{$")
+    above = next((line for line in reversed(lines[:index]) if outer.match(line)), "")
+    return bool(re.search(r"\b(struct|class)\b.*\b(Codable|Decodable|Encodable)\b", above))
 
 
 def signature(lines, index):
@@ -121,7 +130,7 @@ def check_sources(problems):
             for index, line in enumerate(lines):
                 if inside[index] or not (DECLARATION.match(line) or SETTER.match(line)):
                     continue
-                if WITNESSES.search(line) or line.strip().startswith("@OptionGroup"):
+                if WITNESSES.search(line) or line.strip().startswith("@OptionGroup") or mirrors_wire(lines, index):
                     continue
                 count += 1
                 if signature(lines, index) not in required and not documented(lines, index):
