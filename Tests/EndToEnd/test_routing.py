@@ -4,6 +4,10 @@ from urllib.parse import urljoin
 
 import pytest
 
+from harness.v0_agent import V0Agent
+
+PAGE = [("Accept", "text/html,*/*;q=0.8")]
+
 
 def cookies_of(answer):
     """The name=value parts of every Set-Cookie."""
@@ -62,7 +66,7 @@ def test_host_comes_before_path(shared, second):
 
 
 def test_routing_cookie_makes_absolute_assets_work(shared, address):
-    visit = shared.ask("/", source=address)
+    visit = shared.ask("/", headers=PAGE, source=address)
     cookies = cookies_of(visit)
     assert cookies, visit
     raw = [c for c in visit.all("set-cookie")]
@@ -84,7 +88,7 @@ def test_without_the_cookie_absolute_assets_are_404(shared, address):
 @pytest.mark.parametrize("value", ["{slug}", "never-was-1000", "%00", "x" * 5000])
 def test_a_made_up_routing_cookie_opens_nothing_it_should_not(shared, address, value):
     """The cookie only routes; a wrong one is an unknown session, never an error of the edge."""
-    name = cookies_of(shared.ask("/", source=address))[0].split("=")[0]
+    name = cookies_of(shared.ask("/", headers=PAGE, source=address))[0].split("=")[0]
     with shared.viewer(address) as viewer:
         headers = [("Cookie", f"{name}={value.format(slug=shared.slug)}")]
         answer = viewer.request("GET", "/x", shared.base_host, headers).answer()
@@ -92,7 +96,7 @@ def test_a_made_up_routing_cookie_opens_nothing_it_should_not(shared, address, v
 
 
 def test_path_wins_over_the_routing_cookie(shared, second, address):
-    cookies = cookies_of(shared.ask("/", source=address))
+    cookies = cookies_of(shared.ask("/", headers=PAGE, source=address))
     with shared.viewer(address) as viewer:
         headers = [("Cookie", "; ".join(cookies))]
         answer = viewer.request("GET", f"/s/{second.slug}/mine", shared.base_host, headers).answer()
@@ -101,7 +105,7 @@ def test_path_wins_over_the_routing_cookie(shared, second, address):
 
 
 def test_only_daypass_cookies_are_removed(shared, address):
-    cookies = cookies_of(shared.ask("/", source=address))
+    cookies = cookies_of(shared.ask("/", headers=PAGE, source=address))
     answer = shared.ask("/x", headers=[("Cookie", "; ".join(cookies))], source=address)
     assert [v for n, v in answer.json()["fields"] if n.lower() == "cookie"] == []
     answer = shared.ask("/x", headers=[("Cookie", "a=1;b=2;  c=\"q; r\"")], source=address)
@@ -171,15 +175,25 @@ def test_location_with_forwarded_host(shared):
     assert shared.ask(route, by_host=True).get("location") == f"http://{shared.host}/there"
 
 
-def test_subdomain_style(start_server, new_app, open_tunnel):
+def test_subdomain_style(start_server):
     server = start_server("--public-url", "https://tunnel.example.test", "--url-style", "subdomain", "--auth", "local")
-    tunnel = open_tunnel(server=server, app=new_app(), control=server.control)
-    assert tunnel.agent.url.rstrip("/") == f"https://{tunnel.slug}.tunnel.example.test"
+    session = server.create()
+    slug = session["slug"]
+    assert session["publicUrl"].rstrip("/") == f"https://{slug}.tunnel.example.test"
+    agent = V0Agent(
+        f"ws://127.0.0.1:{server.edge_port}/tunnel", session["sessionToken"],
+        lambda stream: stream.respond(200, [("x-target", stream.target)]),
+    )
     for host, path in (
-        (f"{tunnel.slug}.tunnel.example.test", "/x"),
-        (f"{tunnel.slug}.tunnel.example.test:443", "/x"),
-        ("tunnel.example.test", f"/s/{tunnel.slug}/x"),
+        (f"{slug}.tunnel.example.test", "/x"),
+        (f"{slug}.tunnel.example.test:443", "/x"),
+        (f"{slug.upper()}.Tunnel.Example.TEST", "/x"),
+        ("tunnel.example.test", f"/s/{slug}/x"),
     ):
-        with tunnel.viewer() as viewer:
+        with server.viewer() as viewer:
             answer = viewer.request("GET", path, host).answer()
-        assert answer.status == 200 and answer.json()["target"] == "/x", (host, answer)
+        assert answer.status == 200 and answer.get("x-target") == "/x", (host, answer)
+    for host in (f"{slug}.example.test", f"x.{slug}.tunnel.example.test", f"{slug}.tunnel.example.test.evil.test"):
+        with server.viewer() as viewer:
+            assert viewer.request("GET", "/x", host).answer().status in (400, 404, 421), host
+    agent.close()

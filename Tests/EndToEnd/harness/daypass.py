@@ -122,10 +122,8 @@ class Server(Process):
         return Viewer(("127.0.0.1", self.edge_port), source=source, timeout=timeout)
 
     def admin_token(self):
-        """The admin token: a file of its own in the data folder, made on the first start."""
-        files = [f for f in self.data.iterdir() if "admin" in f.name.lower()]
-        assert files, f"no admin token file in {sorted(f.name for f in self.data.iterdir())}"
-        return files[0].read_text().strip()
+        """The admin token, which a server prints on stderr once: on its first start."""
+        return self.wait_line(self.stderr, r"admin token.*: (\S+)$", 1).group(1)
 
 
 class Agent(Process):
