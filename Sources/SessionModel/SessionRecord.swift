@@ -87,7 +87,9 @@ package struct KickedViewer: Hashable, Sendable {
     /// The address identifier it was last seen from (`ip_…`), under which it may not come back without a cookie
     /// either; nil if unknown.
     package var addressID: String?
-    /// When it was removed; from its address, viewer cookies issued later than this do not help. Nil if unknown.
+    /// When it was removed; from its address, viewer cookies issued later than this do not help.
+    ///
+    /// Nil if unknown.
     package var kickedAt: Timestamp?
 
     /// Names a removed viewer.
