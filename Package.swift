@@ -153,6 +153,15 @@ let package = Package(
             dependencies: ["ProxySemantics", "SessionModel", nioCore],
             swiftSettings: settings
         ),
+        .testTarget(name: "SessionRequestsTests", dependencies: ["SessionModel"], swiftSettings: settings),
+        .testTarget(
+            name: "ControlAPITests",
+            dependencies: [
+                "AccessControl", "ControlAPI", "SessionModel", "SessionStore", hummingbird, nioCore, nioPosix,
+                nioEmbedded, lifecycle, log, configuration,
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),
         .testTarget(
             name: "TunnelTransportTests",

@@ -21,7 +21,8 @@ enum LocalCallCheck {
                 "Without a credential this server answers only at localhost, 127.0.0.1 or [::1]."
             )
         }
-        try self.verifySameOrigin(head)
+        // This listener speaks plain HTTP, and nothing stands before it.
+        try self.verifySameOrigin(head, schemes: ["http"])
         let isForwarded = head.fields.contains { field in
             self.forwardingFields.contains(field.name) || field.name.hasPrefix("x-forwarded-")
         }
@@ -43,16 +44,13 @@ enum LocalCallCheck {
                 "Without a credential this server answers only at an address, a name without dots, or its public host."
             )
         }
-        try self.verifySameOrigin(head)
+        try self.verifySameOrigin(head, schemes: ["http", "https"])
     }
 
-    private static func verifySameOrigin(_ head: CallHead) throws(DaypassError) {
+    private static func verifySameOrigin(_ head: CallHead, schemes: [String]) throws(DaypassError) {
         let authority = head.authority?.lowercased() ?? ""
-        let isForeignOrigin = head.values("origin")
-            .contains { origin in
-                let origin = origin.lowercased()
-                return origin != "http://\(authority)" && origin != "https://\(authority)"
-            }
+        let ownOrigins = schemes.map { "\($0)://\(authority)" }
+        let isForeignOrigin = head.values("origin").contains { !ownOrigins.contains($0.lowercased()) }
         let isForeignFetch = head.values("sec-fetch-site").contains { $0 != "same-origin" && $0 != "none" }
         guard !isForeignOrigin, !isForeignFetch else {
             throw DaypassError(.forbidden, "Web pages of other origins may not call the control API.")
