@@ -106,10 +106,10 @@ package struct RequestFields {
         return nil
     }
 
-    /// An array of at most `maximumCount` strings; `check` says what is wrong with one, or nil.
+    /// An array with a number of strings within `count`; `check` says what is wrong with one, or nil.
     package mutating func strings(
         _ name: String,
-        maximumCount: Int,
+        count: ClosedRange<Int>,
         check: (String) -> String?
     ) -> [String]? {
         guard let value = self.value(name) else { return nil }
@@ -117,8 +117,12 @@ package struct RequestFields {
             self.refuse(name, "must be an array of strings")
             return nil
         }
-        guard elements.count <= maximumCount else {
-            self.refuse(name, "must have at most \(maximumCount) entries")
+        guard elements.count >= count.lowerBound else {
+            self.refuse(name, "must not be empty")
+            return nil
+        }
+        guard elements.count <= count.upperBound else {
+            self.refuse(name, "must have at most \(count.upperBound) entries")
             return nil
         }
         var strings: [String] = []

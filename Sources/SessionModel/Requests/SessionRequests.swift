@@ -61,7 +61,7 @@ extension PolicyUpdate {
         self.init(
             isPublic: fields.bool("public"),
             maxConcurrentViewers: fields.integer("maxConcurrentViewers", in: RequestBounds.viewers),
-            blockPaths: fields.strings("blockPaths", maximumCount: RequestBounds.blockPathCount) { path in
+            blockPaths: fields.strings("blockPaths", count: 0...RequestBounds.blockPathCount) { path in
                 if !path.utf8.starts(with: "/".utf8) { return "must start with /" }
                 guard path.unicodeScalars.count <= RequestBounds.blockPathLength else {
                     return "must be at most \(RequestBounds.blockPathLength) characters"
@@ -124,11 +124,10 @@ package struct NewAccessToken: Equatable, Sendable {
         fields.require("label")
         fields.require("scopes")
         let label = fields.string("label", length: 1...RequestBounds.labelLength)
-        let scopes = fields.strings("scopes", maximumCount: AccessScope.allCases.count) { scope in
+        let scopes = fields.strings("scopes", count: 1...AccessScope.allCases.count) { scope in
             guard AccessScope(rawValue: scope) == nil else { return nil }
             return "must be one of: \(AccessScope.allCases.map(\.rawValue).joined(separator: ", "))"
         }
-        if let scopes, scopes.isEmpty { fields.refuse("scopes", "must name at least one scope") }
         let lifetime = fields.lifetime("expiresIn", maximum: RequestBounds.tokenLifetime)
         try fields.finish()
         self.label = label ?? ""
