@@ -12,12 +12,15 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 
 @pytest.mark.slow
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("mode", ["local", "required"])
+@pytest.mark.parametrize("mode", ["local", "required", "existing session"])
 def test_schemathesis(start_server, tmp_path, mode):
-    server = start_server("--auth", mode)
+    server = start_server("--auth", "required" if mode == "required" else "local")
     headers = []
     if mode == "required":
         headers = ["--header", f"Authorization: Bearer {server.admin_token()}"]
+    if mode == "existing session":
+        (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.slug" = "{server.create()["slug"]}"\n')
+        headers = ["--include-path-regex", "slug", "--exclude-path-regex", "close"]
     schemathesis = Path(sys.executable).with_name("schemathesis")
     done = subprocess.run(
         [

@@ -5,9 +5,9 @@ import re
 import time
 from datetime import datetime
 
-import httpx
 import pytest
 
+from harness.browserlike import browser, enter_password, form_of
 from harness.v0_agent import V0Agent
 from harness.waiting import eventually
 
@@ -21,9 +21,10 @@ BLOCKED = [
     "/%2e/admin", "/admin/.", "/admin/./", "/../admin", "/x/..;/admin", "/admin%3bx",
 ]
 ALLOWED = [
-    "/", "/administrator", "/admins/x", "/admi", "/x/admin", "/x?path=/admin", "/admin-x", "/x/admin/y", "/admin/../x",
-    "/%2561dmin",
+    "/", "/administrator", "/admins/x", "/admi", "/x/admin", "/x?path=/admin", "/admin-x", "/x/admin/y",
 ]
+# One local app would take these for /admin and another would not; the edge may fail closed.
+EITHER = ["/admin/../x", "/%2561dmin"]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,15 @@ def test_blocked_path_in_every_spelling(blocked, path, by_host):
 def test_other_paths_pass(blocked, path):
     answer = blocked.ask(path)
     assert answer.status == 200 and answer.json()["target"] == path, "the app gets the path as it was sent"
+
+
+@pytest.mark.parametrize("path", EITHER)
+def test_paths_that_apps_read_differently(blocked, path):
+    answer = blocked.ask(path)
+    if answer.status == 200:
+        assert answer.json()["target"] == path
+    else:
+        assert answer.code() == "path_blocked"
 
 
 @pytest.mark.parametrize("path, passes", [
@@ -192,14 +202,6 @@ def test_kick_cuts_and_keeps_out(open_tunnel, addresses):
     stays.close()
 
 
-def browser(tunnel, address):
-    transport = httpx.HTTPTransport(local_address=address)
-    return httpx.Client(
-        base_url=f"http://127.0.0.1:{tunnel.server.edge_port}/s/{tunnel.slug}", transport=transport, trust_env=False,
-        headers={"Accept": "text/html"}, timeout=10,
-    )
-
-
 def test_kicked_browser_stays_out_with_and_without_its_cookie(open_tunnel, addresses):
     tunnel = open_tunnel()
     with browser(tunnel, addresses[0]) as client, browser(tunnel, addresses[1]) as other:
@@ -225,7 +227,7 @@ def test_viewer_list(open_tunnel, addresses):
     assert streaming["userAgent"] == "Testing/1.0"
     assert streaming["openStreams"] == 1 and viewers[addresses[1]]["openStreams"] == 0
     assert streaming["requests"] == 1
-    assert streaming["bytes"] > 0 if isinstance(streaming["bytes"], int) else streaming["bytes"]
+    assert streaming["bytes"] > 0, "bytes of what is open count too"
     time_format = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     assert re.fullmatch(time_format, streaming["firstSeen"]) and re.fullmatch(time_format, streaming["lastSeen"])
     assert "label" in streaming
@@ -259,21 +261,6 @@ def test_x_daypass_password(open_tunnel):
     assert tunnel.ask("/?password=open%20sesame").status == 401, "never in a URL"
     tunnel.policy(password="")
     assert tunnel.ask("/").status == 200
-
-
-def form_of(page):
-    """Action and hidden fields of the page's password form."""
-    form = re.search(r"<form\b[^>]*>.*?</form>", page, re.S | re.I).group(0)
-    action = re.search(r"<form\b[^>]*action=[\"']?([^\"'\s>]*)", form, re.I)
-    fields = {}
-    for tag in re.findall(r"<input\b[^>]*>", form, re.I):
-        name = re.search(r"name=[\"']?([^\"'\s>]+)", tag, re.I)
-        value = re.search(r"value=[\"']([^\"']*)", tag, re.I)
-        if name:
-            kind = "password" if "password" in tag.lower().split("name=")[0] + tag.lower() else "hidden"
-            fields[name.group(1)] = (kind, value.group(1) if value else "")
-    secret = next(n for n, (k, _) in fields.items() if k == "password")
-    return action.group(1) if action else "", {n: v for n, (_, v) in fields.items()}, secret
 
 
 def test_password_form(open_tunnel, addresses):
@@ -389,30 +376,31 @@ def test_order_of_checks(open_tunnel, address):
 def test_viewer_cookie_is_signed(open_tunnel, addresses):
     """A changed cookie is worth nothing: it opens no password-protected session."""
     tunnel = open_tunnel("--password", "first")
-    origin = f"http://127.0.0.1:{tunnel.server.edge_port}"
     with browser(tunnel, addresses[0]) as client:
-        page = client.get("/")
-        action, fields, secret = form_of(page.text)
-        client.post(str(page.url.join(action)), data={**fields, secret: "first"}, headers={"Origin": origin})
+        enter_password(client, "first")
         assert client.get("/").status_code == 200
         pairs = [(c.name, c.value) for c in client.cookies.jar]
-    for index, (name, value) in enumerate(pairs):
-        if len(value) < 16:
-            continue
-        for changed in (value[:-1] + ("A" if value[-1] != "A" else "B"), value[: len(value) // 2], "A" * len(value)):
-            sent = [*pairs[:index], (name, changed), *pairs[index + 1:]]
-            cookie = "; ".join(f"{n}={v}" for n, v in sent)
-            answer = tunnel.ask("/", headers=[("Cookie", cookie)], source=addresses[1])
-            assert answer.status == 401, (name, answer)
+
+    def status(sent):
+        cookie = "; ".join(f"{n}={v}" for n, v in sent)
+        return tunnel.ask("/", headers=[("Cookie", cookie)], source=addresses[1]).status
+
+    assert status(pairs) == 200
+    opening = [i for i in range(len(pairs)) if status(pairs[:i] + pairs[i + 1:]) == 401]
+    assert len(opening) == 1, "one cookie lets the viewer in"
+    name, value = pairs[opening[0]]
+    others = [p for p in pairs if p[0] != name]
+    for at in (0, len(value) // 2, len(value) - 1):
+        changed = value[:at] + ("a" if value[at] != "a" else "b") + value[at + 1:]
+        assert status([*others, (name, changed)]) == 401, at
+    for changed in (value[: len(value) // 2], "A" * len(value), "", value + "a"):
+        assert status([*others, (name, changed)]) == 401, changed
 
 
 def test_cookie_of_one_session_opens_no_other(open_tunnel, addresses):
     first, second = open_tunnel("--password", "same"), open_tunnel("--password", "same")
-    origin = f"http://127.0.0.1:{first.server.edge_port}"
     with browser(first, addresses[0]) as client:
-        page = client.get("/")
-        action, fields, secret = form_of(page.text)
-        client.post(str(page.url.join(action)), data={**fields, secret: "same"}, headers={"Origin": origin})
+        enter_password(client, "same")
         assert client.get("/").status_code == 200
         cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies.jar)
     answer = second.ask("/", headers=[("Cookie", cookie)], source=addresses[0])

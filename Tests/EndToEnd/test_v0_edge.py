@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 from websockets.utils import accept_key
 
 from harness import v0
-from harness.raw import Truncated, chunked
+from harness.raw import Truncated, chunked, request_bytes
 from harness.tunnel import Tunnel
 from harness.v0_agent import V0Agent
 from harness.waiting import eventually
@@ -181,8 +181,10 @@ def test_end_before_the_promised_length(tunnel):
         stream.data(b"half")
         stream.end()
 
-    answer = tunnel.ask(tunnel.app.route(route))
-    assert not answer.complete
+    try:
+        assert not tunnel.ask(tunnel.app.route(route)).complete
+    except Truncated:
+        pass  # aborted before the head was passed on
 
 
 def test_more_than_the_promised_length(tunnel):
@@ -191,16 +193,14 @@ def test_more_than_the_promised_length(tunnel):
         stream.data(b"okHTTP/1.1 200 OK\r\n\r\npoison")
         stream.end()
 
+    first = request_bytes("GET", tunnel.path(tunnel.app.route(route)), tunnel.base_host)
     with tunnel.viewer() as viewer:
-        tunnel.start(viewer, tunnel.app.route(route))
-        tunnel.start(viewer, "/after")
-        answer = viewer.answer()
-        assert answer.body in (b"ok", b"")
+        viewer.send(first + request_bytes("GET", tunnel.path("/after"), tunnel.base_host))
         try:
-            following = viewer.answer()
-            assert following.get("x-line") == "GET /after HTTP/1.1"
+            assert viewer.answer().body in (b"ok", b"")
+            assert viewer.answer().get("x-line") == "GET /after HTTP/1.1"
         except Truncated:
-            pass
+            pass  # aborted
 
 
 def test_ping_is_answered(tunnel):
@@ -294,7 +294,10 @@ def test_illegal_frames_hurt_only_the_sender(server, tunnel, rule, act):
     agent = V0Agent(session["edgeUrl"], session["sessionToken"], lambda s: s.respond(200, [], b"ok"))
     act(agent)
     if "never opened" in rule:
-        agent.send(v0.PING)
+        try:
+            agent.send(v0.PING)
+        except ConnectionClosed:
+            pass
         eventually(lambda: agent.closed.is_set() or not agent.pongs.empty(), what="an answer or a close")
     else:
         assert agent.closed.wait(5), "an illegal frame must close the tunnel"
