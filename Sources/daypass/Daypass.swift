@@ -1,3 +1,5 @@
+//! daypass: the one executable: the commands of DaypassCLI and, for `serve`, the server of DaypassServer.
+
 import ArgumentParser
 import DaypassCLI
 import Foundation

@@ -3,6 +3,7 @@ import Foundation
 
 /// Which control API a command talks to, and as whom.
 package struct ServerChoice: Equatable, Sendable {
+    /// Where its control API is.
     package var server: ServerAddress
     /// The access token, if one was given.
     package var token: String?

@@ -56,15 +56,25 @@ package struct StatusScreen: Equatable, Sendable {
         var until: Timestamp
     }
 
+    /// What does not change while the screen is shown.
     package let facts: Facts
+    /// When the session ends, as far as is known.
     package private(set) var expiresAt: Timestamp?
+    /// How the connection to the edge stands.
     package private(set) var link = Link.connecting(attempt: 1)
+    /// Whether the owner has paused the session.
     package private(set) var isPaused = false
+    /// Viewers present; nil until the edge has said so.
     package private(set) var viewers: Int?
+    /// The latest round trip to the edge.
     package private(set) var roundTrip: Duration?
+    /// Whether the local app accepted the latest connection.
     package private(set) var isLocalAppReachable = true
+    /// Requests so far.
     package private(set) var requests = 0
+    /// Body bytes from viewers so far.
     package private(set) var bytesIn = 0
+    /// Body bytes to viewers so far.
     package private(set) var bytesOut = 0
     /// The last requests, oldest first.
     package private(set) var recent: [AgentRequestSummary] = []
