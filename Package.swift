@@ -188,5 +188,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "TunnelAgentTests",
+            dependencies: [
+                "TunnelAgent", "TunnelTransport", "TunnelProtocol", "ProxySemantics", "SessionModel", nioCore, nioPosix,
+                nioSSL, log, lifecycle,
+            ],
+            swiftSettings: settings
+        ),
     ]
 )

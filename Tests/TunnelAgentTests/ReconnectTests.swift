@@ -1,0 +1,125 @@
+import NIOCore
+import SessionModel
+import Testing
+import TunnelAgent
+
+/// A generator whose every number is the same, so that jitter is at one end of its range or the other.
+private struct FixedGenerator: RandomNumberGenerator {
+    var value: UInt64
+    mutating func next() -> UInt64 { self.value }
+}
+
+/// A small seeded generator (SplitMix64).
+private struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var z = self.state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+@Suite("Reconnecting")
+struct ReconnectTests {
+    private func at(_ seconds: Int64) -> NIODeadline { .uptimeNanoseconds(1) + .seconds(seconds) }
+
+    @Test func ceilingDoublesUpToTheMaximum() {
+        var backoff = ReconnectBackoff()
+        var generator = FixedGenerator(value: .max)
+        let waits = (0..<10).map { backoff.failed(now: self.at(Int64($0)), using: &generator) }
+        let expected: [TimeAmount] =
+            [250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000, 15000].map { .milliseconds($0) }
+        #expect(waits == expected)
+    }
+
+    @Test func jitterIsFull() {
+        var backoff = ReconnectBackoff()
+        var lowest = FixedGenerator(value: 0)
+        for second in 0..<8 {
+            #expect(backoff.failed(now: self.at(Int64(second)), using: &lowest) == .zero)
+        }
+        var generator = SeededGenerator(state: 7)
+        for second in 0..<1000 {
+            let wait = backoff.failed(now: self.at(Int64(second)), using: &generator)
+            #expect(wait >= .zero && wait <= ReconnectBackoff.maximum)
+        }
+    }
+
+    @Test(arguments: [(59, 1000), (60, 250), (3600, 250)] as [(Int64, Int64)])
+    func aMinuteOfStabilityForgets(seconds: Int64, milliseconds: Int64) {
+        var backoff = ReconnectBackoff()
+        var generator = FixedGenerator(value: .max)
+        _ = backoff.failed(now: self.at(0), using: &generator)
+        _ = backoff.failed(now: self.at(1), using: &generator)
+        backoff.connected(now: self.at(2))
+        let wait = backoff.failed(now: self.at(2 + seconds), using: &generator)
+        #expect(wait == .milliseconds(milliseconds))
+    }
+
+    @Test func resetForgets() {
+        var backoff = ReconnectBackoff()
+        var generator = FixedGenerator(value: .max)
+        for _ in 0..<5 { _ = backoff.failed(now: self.at(0), using: &generator) }
+        backoff.reset()
+        #expect(backoff.failed(now: self.at(1), using: &generator) == .milliseconds(250))
+    }
+
+    @Test(arguments: [(0, 10), (UInt64.max, 15)] as [(UInt64, Int64)])
+    func retryAfterIsTheLeast(random: UInt64, seconds: Int64) {
+        var backoff = ReconnectBackoff()
+        var generator = FixedGenerator(value: random)
+        #expect(backoff.failed(now: self.at(0), retryAfter: .seconds(10), using: &generator) == .seconds(seconds))
+    }
+
+    @Test func retryAfterIsBounded() {
+        var backoff = ReconnectBackoff()
+        var generator = FixedGenerator(value: 0)
+        #expect(backoff.failed(now: self.at(0), retryAfter: .hours(9), using: &generator) == .minutes(5))
+    }
+
+    @Test func sleepShowsAsALeadOfTheContinuousClock() {
+        var detector = SleepDetector(continuous: .seconds(100), suspending: .seconds(40))
+        #expect(detector.observe(continuous: .seconds(102), suspending: .seconds(42)) == nil)
+        // A timer that fires late is not sleep: both clocks went on.
+        #expect(detector.observe(continuous: .seconds(200), suspending: .seconds(140)) == nil)
+        #expect(detector.observe(continuous: .seconds(3800), suspending: .seconds(142)) == .seconds(3598))
+        #expect(detector.observe(continuous: .seconds(3802), suspending: .seconds(144)) == nil)
+    }
+
+    @Test(
+        arguments: [
+            ("ws://127.0.0.1:3002/tunnel", "127.0.0.1", 3002, "127.0.0.1:3002", "/tunnel", false),
+            ("wss://Example.org/tunnel", "example.org", 443, "example.org", "/tunnel", true),
+            ("ws://example.org", "example.org", 80, "example.org", "/tunnel", false),
+            ("wss://[::1]:8443/a/b?c=d", "::1", 8443, "[::1]:8443", "/a/b?c=d", true),
+            ("wss://example.org:80/", "example.org", 80, "example.org:80", "/", true),
+            ("https://example.org?x", "example.org", 443, "example.org", "/?x", true),
+        ] as [(String, String, Int, String, String, Bool)]
+    )
+    func readsEdgeAddress(
+        url: String,
+        host: String,
+        port: Int,
+        authority: String,
+        target: String,
+        isSecure: Bool
+    ) throws {
+        let address = try EdgeAddress(url)
+        #expect(address.host == host)
+        #expect(address.port == port)
+        #expect(address.authority == authority)
+        #expect(address.requestTarget == target)
+        #expect(address.isSecure == isSecure)
+    }
+
+    @Test(arguments: [
+        "", "example.org", "ftp://example.org/", "ws://", "ws:///tunnel", "ws://u:p@example.org/", "ws://a b/",
+        "ws://a/\r\nX: y",
+        "ws://a:0/", "ws://a:99999/", "ws://a/#f",
+    ])
+    func refusesEdgeAddress(url: String) {
+        #expect(throws: DaypassError.self) { try EdgeAddress(url) }
+    }
+}
