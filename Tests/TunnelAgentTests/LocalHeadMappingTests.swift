@@ -43,7 +43,7 @@ struct LocalHeadMappingTests {
         _ = try HTTPMessageParser.parseHead(block: buffer, role: role)
         let text = String(buffer: buffer)
         #expect(text.hasSuffix("\r\n\r\n"))
-        return text.dropLast(4).split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
+        return text.dropLast(2).split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
     }
 
     @Test func hostIsTheLocalAppsAndEverythingElseStaysInOrder() throws {

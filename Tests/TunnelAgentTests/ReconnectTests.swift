@@ -3,12 +3,6 @@ import SessionModel
 import Testing
 import TunnelAgent
 
-/// A generator whose every number is the same, so that jitter is at one end of its range or the other.
-private struct FixedGenerator: RandomNumberGenerator {
-    var value: UInt64
-    mutating func next() -> UInt64 { self.value }
-}
-
 /// A small seeded generator (SplitMix64).
 private struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
@@ -27,56 +21,65 @@ struct ReconnectTests {
 
     @Test func ceilingDoublesUpToTheMaximum() {
         var backoff = ReconnectBackoff()
-        var generator = FixedGenerator(value: .max)
-        let waits = (0..<10).map { backoff.failed(now: self.at(Int64($0)), using: &generator) }
+        var generator = SeededGenerator(state: 1)
+        let ceilings = (0..<Int64(10))
+            .map { second in
+                let ceiling = backoff.ceiling(now: self.at(second))
+                _ = backoff.failed(now: self.at(second), using: &generator)
+                return ceiling
+            }
         let expected: [TimeAmount] =
             [250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000, 15000].map { .milliseconds($0) }
-        #expect(waits == expected)
+        #expect(ceilings == expected)
     }
 
-    @Test func jitterIsFull() {
-        var backoff = ReconnectBackoff()
-        var lowest = FixedGenerator(value: 0)
-        for second in 0..<8 {
-            #expect(backoff.failed(now: self.at(Int64(second)), using: &lowest) == .zero)
-        }
+    @Test(arguments: [0, 1, 3, 9])
+    func jitterIsFull(failures: Int) {
+        var before = ReconnectBackoff()
         var generator = SeededGenerator(state: 7)
-        for second in 0..<1000 {
-            let wait = backoff.failed(now: self.at(Int64(second)), using: &generator)
-            #expect(wait >= .zero && wait <= ReconnectBackoff.maximum)
+        for _ in 0..<failures { _ = before.failed(now: self.at(0), using: &generator) }
+        let ceiling = before.ceiling(now: self.at(0))
+        let waits = (0..<2000)
+            .map { _ in
+                var backoff = before
+                return backoff.failed(now: self.at(0), using: &generator)
+            }
+        #expect(waits.allSatisfy { $0 >= .zero && $0 <= ceiling })
+        // Every tenth of the range is hit about 200 times.
+        for tenth in 0..<10 {
+            let hits = waits.count { Int($0.nanoseconds * 10 / (ceiling.nanoseconds + 1)) == tenth }
+            #expect(hits > 100)
         }
     }
 
     @Test(arguments: [(59, 1000), (60, 250), (3600, 250)] as [(Int64, Int64)])
     func aMinuteOfStabilityForgets(seconds: Int64, milliseconds: Int64) {
         var backoff = ReconnectBackoff()
-        var generator = FixedGenerator(value: .max)
+        var generator = SeededGenerator(state: 3)
         _ = backoff.failed(now: self.at(0), using: &generator)
         _ = backoff.failed(now: self.at(1), using: &generator)
         backoff.connected(now: self.at(2))
-        let wait = backoff.failed(now: self.at(2 + seconds), using: &generator)
-        #expect(wait == .milliseconds(milliseconds))
+        #expect(backoff.ceiling(now: self.at(2 + seconds)) == .milliseconds(milliseconds))
+        _ = backoff.failed(now: self.at(2 + seconds), using: &generator)
+        #expect(backoff.ceiling(now: self.at(2 + seconds)) == .milliseconds(milliseconds * 2))
     }
 
     @Test func resetForgets() {
         var backoff = ReconnectBackoff()
-        var generator = FixedGenerator(value: .max)
+        var generator = SeededGenerator(state: 4)
         for _ in 0..<5 { _ = backoff.failed(now: self.at(0), using: &generator) }
         backoff.reset()
-        #expect(backoff.failed(now: self.at(1), using: &generator) == .milliseconds(250))
+        #expect(backoff.ceiling(now: self.at(1)) == .milliseconds(250))
     }
 
-    @Test(arguments: [(0, 10), (UInt64.max, 15)] as [(UInt64, Int64)])
-    func retryAfterIsTheLeast(random: UInt64, seconds: Int64) {
-        var backoff = ReconnectBackoff()
-        var generator = FixedGenerator(value: random)
-        #expect(backoff.failed(now: self.at(0), retryAfter: .seconds(10), using: &generator) == .seconds(seconds))
-    }
-
-    @Test func retryAfterIsBounded() {
-        var backoff = ReconnectBackoff()
-        var generator = FixedGenerator(value: 0)
-        #expect(backoff.failed(now: self.at(0), retryAfter: .hours(9), using: &generator) == .minutes(5))
+    @Test(arguments: [(10, 10), (100_000, 300)] as [(Int64, Int64)])
+    func retryAfterIsTheLeastAndBounded(asked: Int64, least: Int64) {
+        var generator = SeededGenerator(state: 5)
+        for _ in 0..<200 {
+            var backoff = ReconnectBackoff()
+            let wait = backoff.failed(now: self.at(0), retryAfter: .seconds(asked), using: &generator)
+            #expect(wait >= .seconds(least) && wait <= .seconds(least * 3 / 2))
+        }
     }
 
     @Test func sleepShowsAsALeadOfTheContinuousClock() {

@@ -46,6 +46,7 @@ final class LocalConnection: ChannelDuplexHandler {
     private var hasHeldRead = false
     private var isParsing = false
     private var inputEnded = false
+    private var outputEnded = false
     private var failure: (any Error)?
     private var isFlushDue = false
 
@@ -132,11 +133,26 @@ final class LocalConnection: ChannelDuplexHandler {
     /// Says that nothing more will be sent, after what is queued.
     func closeOutput() {
         guard let context = self.context else { return }
+        self.outputEnded = true
         context.flush()
         context.close(mode: .output, promise: nil)
     }
 
-    /// Closes in order, after what is queued; the exchange is not told.
+    /// Closes once everything queued was taken by the socket, or after ten seconds; the exchange is not told.
+    func closeAfterWrites() {
+        self.exchange = nil
+        guard let context = self.context else { return }
+        let deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(10)) { self.close() }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated()
+            .whenComplete { _ in
+                deadline.cancel()
+                self.close()
+            }
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: written)
+    }
+
+    /// Closes in order; what is queued is given up and the exchange is not told.
     func close() {
         self.exchange = nil
         self.context?.close(mode: .all, promise: nil)
@@ -198,7 +214,8 @@ final class LocalConnection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if !self.inputEnded, self.failure == nil { self.failure = ChannelError.eof }
+        // Once our side is closed, NIO tells of the other side's end only like this; a reset was an error before.
+        if !self.inputEnded, !self.outputEnded, self.failure == nil { self.failure = ChannelError.eof }
         self.endInput()
         self.pool?.closed(self)
     }

@@ -39,6 +39,11 @@ extension LocalExchange {
     /// The viewer's direction is over.
     func forwardRawEnd(on connection: LocalConnection) {
         guard self.isUpgraded else { return }
-        if self.answer == .ended { self.completeRaw() } else { connection.closeOutput() }
+        // Version 0 knows only a close of both directions.
+        if self.answer == .ended || self.tunnel.version == .v0 {
+            self.completeRaw()
+        } else {
+            connection.closeOutput()
+        }
     }
 }

@@ -277,7 +277,7 @@ final class LocalExchange: TunnelStreamDelegate {
 
     /// Both directions of a WebSocket are complete.
     func completeRaw() {
-        self.connection?.close()
+        self.connection?.closeAfterWrites()
         self.connection = nil
         self.finish(.completed)
     }

@@ -29,6 +29,13 @@ package struct ReconnectBackoff: Sendable {
         self.connectedSince = now
     }
 
+    /// The longest wait that a failure at `now` can lead to, unless the edge asks for more.
+    package func ceiling(now: NIODeadline) -> TimeAmount {
+        if let since = self.connectedSince, now - since >= Self.stability { return Self.base }
+        // 2^6 × 250 ms is over the maximum already; capping the exponent keeps the shift defined.
+        return min(Self.maximum, .nanoseconds(Self.base.nanoseconds << Int64(min(self.failures, 6))))
+    }
+
     /// The wait after an attempt failed or a connection was lost.
     ///
     /// - Parameters:
@@ -42,12 +49,11 @@ package struct ReconnectBackoff: Sendable {
         retryAfter: TimeAmount? = nil,
         using generator: inout some RandomNumberGenerator
     ) -> TimeAmount {
-        if let since = self.connectedSince, now - since >= Self.stability { self.failures = 0 }
+        let ceiling = self.ceiling(now: now)
+        if ceiling == Self.base { self.failures = 0 }
         self.connectedSince = nil
-        // 2^6 × 250 ms is over the maximum already; capping the exponent keeps the shift defined.
-        let ceiling = min(Self.maximum.nanoseconds, Self.base.nanoseconds << Int64(min(self.failures, 6)))
         self.failures += 1
-        let jitter = Int64.random(in: 0...ceiling, using: &generator)
+        let jitter = Int64.random(in: 0...ceiling.nanoseconds, using: &generator)
         guard let retryAfter, retryAfter > .zero else { return .nanoseconds(jitter) }
         let least = min(retryAfter.nanoseconds, TimeAmount.minutes(5).nanoseconds)
         return .nanoseconds(least + Int64.random(in: 0...(least / 2), using: &generator))

@@ -46,7 +46,14 @@ final class TunnelSlot {
     var isEmpty: Bool { self.link == nil && self.attempt == nil && self.retry == nil }
 
     /// Whether any connection exists, leaving ones included.
-    var hasConnections: Bool { self.link != nil || !self.leaving.isEmpty }
+    var hasConnections: Bool { !self.allLinks.isEmpty }
+
+    /// Whether any connection has a stream with something left to send or to receive.
+    var hasOpenStreams: Bool {
+        self.allLinks.contains { ($0.connection?.openStreamCount ?? 0) > 0 }
+    }
+
+    private var allLinks: [TunnelLink] { [self.link].compactMap { $0 } + self.leaving }
 
     /// Dials now.
     func dial() {
@@ -85,7 +92,7 @@ final class TunnelSlot {
     /// Dials nothing more and takes no new streams; open ones go on.
     func drain() {
         self.stopDialing()
-        for link in [self.link].compactMap({ $0 }) + self.leaving {
+        for link in self.allLinks {
             link.refusesStreams = true
             link.connection?.drain(retryAfter: .zero)
         }
@@ -94,7 +101,7 @@ final class TunnelSlot {
     /// Dials nothing more and closes every connection.
     func close() {
         self.stopDialing()
-        for link in [self.link].compactMap({ $0 }) + self.leaving { link.connection?.close(.normal) }
+        for link in self.allLinks { link.connection?.close(.normal) }
     }
 
     private func stopDialing() {

@@ -17,6 +17,8 @@ final class TunnelSupervisor {
 
     /// How often the clocks are compared.
     private static let clockInterval: TimeAmount = .seconds(2)
+    /// How often a stopping agent looks whether everything was sent.
+    private static let sendCheckInterval: TimeAmount = .milliseconds(5)
     /// How long closing connections may take to say goodbye.
     private static let closeLimit: TimeAmount = .seconds(1)
 
@@ -90,7 +92,18 @@ final class TunnelSupervisor {
             ) {
                 self.stop()
             }
-        self.relay.whenIdle { self.stop() }
+        self.relay.whenIdle {
+            // What is left are WebSockets, which have no end of their own.
+            self.relay.stop()
+            self.stopWhenSent()
+        }
+    }
+
+    /// Stops once the tunnels have sent what the finished requests left in their queues.
+    private func stopWhenSent() {
+        guard self.state == .draining else { return }
+        guard self.slots.contains(where: \.hasOpenStreams) else { return self.stop() }
+        self.eventLoop.assumeIsolated().scheduleTask(in: Self.sendCheckInterval) { self.stopWhenSent() }
     }
 
     /// Stops now; open requests are cut.

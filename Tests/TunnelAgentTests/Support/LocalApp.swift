@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 /// A local app made of raw connections: tests read what the agent sent and write whatever they want.
 final class LocalApp: Sendable {
@@ -67,6 +68,7 @@ final class LocalApp: Sendable {
     final class Connection: Sendable {
         let received = Watched(Received())
         private let channel: any Channel
+        private let outputClosed = Mutex(false)
 
         init(channel: any Channel) {
             self.channel = channel
@@ -79,7 +81,7 @@ final class LocalApp: Sendable {
                 return text.firstRange(of: "\r\n\r\n")
                     .map { text.utf8.distance(from: text.startIndex, to: $0.upperBound) }
             }
-            return head.dropLast(4).split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
+            return head.dropLast(2).split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
         }
 
         /// Waits for exactly this many bytes and takes them.
@@ -116,7 +118,10 @@ final class LocalApp: Sendable {
             try await self.channel.writeAndFlush(bytes)
         }
 
+        var hasClosedOutput: Bool { self.outputClosed.withLock { $0 } }
+
         func closeOutput() async throws {
+            self.outputClosed.withLock { $0 = true }
             try await self.channel.close(mode: .output)
         }
 
@@ -144,6 +149,7 @@ final class LocalApp: Sendable {
         typealias InboundIn = ByteBuffer
         private let connection: Connection
         private var sawEOF = false
+        private var sawError = false
 
         init(connection: Connection) {
             self.connection = connection
@@ -162,11 +168,13 @@ final class LocalApp: Sendable {
         }
 
         func channelInactive(context: ChannelHandlerContext) {
-            let end: End = self.sawEOF ? .closed : .reset
-            self.connection.received.update { if $0.end == nil { $0.end = end } }
+            // After our own side was closed the end of the other one comes as this alone.
+            let isClosed = self.sawEOF || (self.connection.hasClosedOutput && !self.sawError)
+            self.connection.received.update { if $0.end == nil { $0.end = isClosed ? .closed : .reset } }
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            self.sawError = true
             context.close(promise: nil)
         }
     }
