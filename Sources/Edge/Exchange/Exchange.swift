@@ -343,7 +343,14 @@ final class Exchange {
     private func finish(resetting reason: TunnelResetReason?) {
         if case .finished = self.state { return }
         self.state = .finished
-        if let stream, let reason { stream.tunnel.reset(stream.id, reason) }
+        if let stream {
+            if let reason {
+                stream.tunnel.reset(stream.id, reason)
+            } else if self.unconsumed > 0 {
+                // Nobody will say later that the viewer's transport took the last bytes.
+                stream.tunnel.consumed(self.unconsumed, on: stream.id)
+            }
+        }
         self.stream = nil
         if let ticket { self.session?.leave(ticket, bytes: self.bytesSent, now: self.edge.clock()) }
         self.ticket = nil
