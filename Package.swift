@@ -164,6 +164,11 @@ let package = Package(
         ),
         .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),
         .testTarget(
+            name: "TunnelProtocolTests",
+            dependencies: ["TunnelProtocol", nioCore],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "TunnelTransportTests",
             dependencies: ["TunnelProtocol", "TunnelTransport", nioCore, nioEmbedded],
             swiftSettings: settings

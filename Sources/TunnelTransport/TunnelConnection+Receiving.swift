@@ -116,7 +116,8 @@ extension TunnelConnection {
         } else {
             owner.tunnelStreamReceived(data: data)
         }
-        if frame.end, self.state == .open { owner.tunnelStreamReceivedEnd(trailers: nil) }
+        // The call above may have reset the stream.
+        if frame.end, self.state == .open { self.owner(of: stream)?.tunnelStreamReceivedEnd(trailers: nil) }
     }
 
     private func receive(request head: ByteBuffer, _ kind: TunnelStreamKind, _ frame: TunnelFrame) {

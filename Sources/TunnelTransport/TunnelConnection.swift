@@ -53,6 +53,8 @@ package final class TunnelConnection: ChannelInboundHandler {
     /// The answer to the latest WebSocket ping; a flood of pings is answered once.
     var pendingPong: ByteBuffer?
     private var isReading = false
+    /// The first bytes may be handed over without a `channelReadComplete` after them; every later burst has one.
+    private var hasSeenReadComplete = false
     private var isFlushing = false
     private var isFlushScheduled = false
     private var timer: Scheduled<Void>?
@@ -119,13 +121,14 @@ package final class TunnelConnection: ChannelInboundHandler {
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.isReading = true
+        self.isReading = self.hasSeenReadComplete
         var input = Self.unwrapInboundIn(data)
         self.receive(&input)
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         self.isReading = false
+        self.hasSeenReadComplete = true
         self.flush()
         context.fireChannelReadComplete()
     }
@@ -179,13 +182,12 @@ package final class TunnelConnection: ChannelInboundHandler {
     private func releaseOrphans() {
         guard self.machine.trackedStreamCount > self.machine.openStreamCount else { return }
         for stream in self.owners.sortedKeys where self.machine.isFinished(stream) {
-            guard let index = self.owners.index(of: stream), let owner = self.owners.values[index] else { continue }
-            self.owners.values[index] = nil
-            var object: AnyObject = owner
-            if Self.isOnlyReference(to: &object, consuming: owner) {
+            guard let index = self.owners.index(of: stream) else { continue }
+            var owner = self.takeOwner(at: index)
+            if owner == nil || isKnownUniquelyReferenced(&owner) {
                 self.machine.reset(stream, .cancelled, now: .now())
-            } else if let owner = object as? any TunnelStreamDelegate {
-                self.owners.values[index] = owner
+            } else {
+                self.owners.values[index] = owner as? any TunnelStreamDelegate
             }
         }
     }
@@ -222,7 +224,10 @@ package final class TunnelConnection: ChannelInboundHandler {
             self.settleOwners()
         }
         self.isFlushing = false
-        if let delay = self.machine.drainedDelay, self.state == .open { self.close(.drained(retryAfter: delay)) }
+        guard self.state == .open else { return }
+        if let delay = self.machine.drainedDelay { return self.close(.drained(retryAfter: delay)) }
+        // An owner that was told something may have queued more.
+        if self.machine.hasFrames, context.channel.isWritable { self.scheduleFlush() }
     }
 
     /// The next WebSocket message: one frame in version 0, as many as fit well in version 1.
@@ -257,12 +262,11 @@ package final class TunnelConnection: ChannelInboundHandler {
         self.owners.index(of: stream).flatMap { self.owners.values[$0] }
     }
 
-    private static func isOnlyReference(
-        to object: inout AnyObject,
-        consuming owner: consuming any TunnelStreamDelegate
-    ) -> Bool {
-        _ = consume owner
-        return isKnownUniquelyReferenced(&object)
+    /// Moves an owner out of the table, so that nothing here refers to it any more.
+    private func takeOwner(at index: Int) -> AnyObject? {
+        let owner = self.owners.values[index]
+        self.owners.values[index] = nil
+        return owner
     }
 }
 

@@ -3,8 +3,9 @@ package import TunnelProtocol
 
 /// The owner of one stream: an exchange on the edge, a relay to the local app in the agent.
 ///
-/// Every call happens on the tunnel's event loop. After both directions have ended, after a reset by the peer, or after
-/// the owner itself called `reset`, nothing more is called.
+/// Every call happens on the tunnel's event loop. After both directions have ended (ours with `sendEnd`, the peer's
+/// with an end), after a reset by the peer, or after the owner itself called `reset`, nothing more is called. Bytes
+/// delivered before that still want their `consumed`.
 package protocol TunnelStreamDelegate: AnyObject {
     /// A head arrived: on the edge a response's (informational ones may come first).
     ///
@@ -19,13 +20,17 @@ package protocol TunnelStreamDelegate: AnyObject {
     func tunnelStreamReceivedEnd(trailers: ByteBuffer?)
 
     /// The stream was aborted, by the peer, by a limit, or because the connection went away; the last call.
+    ///
+    /// `.noError` comes only after the peer's end: its answer is complete and it wants nothing more of ours.
     func tunnelStreamReset(_ reason: TunnelResetReason)
 
     /// The queue has room again after `sendData` answered `.pause`.
     func tunnelStreamWritable()
 }
 
-/// The owner of one tunnel connection. Every call happens on the tunnel's event loop.
+/// The owner of one tunnel connection.
+///
+/// Every call happens on the tunnel's event loop.
 package protocol TunnelConnectionDelegate: AnyObject {
     /// The tunnel is usable. With version 0 this is called while the handler is being added to the pipeline, with
     /// version 1 after the exchange of hellos.

@@ -67,7 +67,7 @@ extension TunnelConnectionStateMachine {
         if credit > 0 { self.sender.enqueueControl(TunnelFrame(stream: 0, .window(UInt32(credit)))) }
     }
 
-    /// Bytes were counted on a stream: does somebody hold too much now?
+    /// Bytes were counted on a stream; somebody may hold too much now.
     ///
     /// - Returns: The stream to give up, if any.
     mutating func streamToGiveUp(after stream: UInt32, at index: Int, now: NIODeadline) -> UInt32? {

@@ -164,6 +164,7 @@ extension TunnelConnectionStateMachine {
     ///   - status: The head's status, nil when it has none that can be read.
     ///   - end: Whether the direction ends with it.
     ///   - now: The current time.
+    /// - Returns: What it means for the stream's owner.
     package mutating func responseReceived(
         _ stream: UInt32,
         status: Int?,
@@ -212,6 +213,7 @@ extension TunnelConnectionStateMachine {
     ///   - webSocket: Whether it was version 0's WS_DATA.
     ///   - end: Whether the direction ends with it.
     ///   - now: The current time.
+    /// - Returns: What it means for the stream's owner.
     package mutating func dataReceived(
         _ bytes: Int,
         on stream: UInt32,
@@ -252,8 +254,12 @@ extension TunnelConnectionStateMachine {
             self.streams.values[index].remoteEnded = true
             self.settle(stream, at: index, wasFinished: false)
         }
-        guard let largest else { return .deliver }
+        guard let largest, let place = self.streams.index(of: largest) else { return .deliver }
+        let record = self.streams.values[place]
+        // The owner of a stream that is over is not told; only the accounts are closed.
+        let isSilent = record.isFinished || (largest != stream && record.isOverForOwner) || record.isDiscarding
         self.abort(largest, .bufferLimit, now: now)
+        if isSilent { return .deliver }
         return largest == stream ? .reset(.bufferLimit) : .deliverThenGiveUp(largest)
     }
 
@@ -290,9 +296,7 @@ extension TunnelConnectionStateMachine {
         self.streams.values[index].remoteEnded = true
         if webSocketClose, !self.streams.values[index].localEnded {
             // WS_CLOSE closes both directions: what was still queued has no reader.
-            self.dropQueue(of: stream)
-            self.streams.values[index].localEndQueued = true
-            self.streams.values[index].localEnded = true
+            self.endLocally(stream, at: index)
             self.sender.enqueueControl(TunnelFrame(stream: stream, .webSocketClose))
         }
         self.settle(stream, at: index, wasFinished: wasFinished)
@@ -311,15 +315,18 @@ extension TunnelConnectionStateMachine {
         }
         // A finished stream has no direction left to abort; its last bytes stay good.
         if self.streams.values[index].isFinished { return .discard }
-        if self.streams.values[index].isDiscarding {
-            self.abandon(stream, now: now)
+        if self.streams.values[index].isDiscarding || self.streams.values[index].isOverForOwner {
+            self.endLocally(stream, at: index)
+            if self.streams.values[index].remoteEnded {
+                self.settle(stream, at: index, wasFinished: false)
+            } else {
+                self.abandon(stream, now: now)
+            }
             return .discard
         }
         if reason == .noError, self.streams.values[index].remoteEnded {
             // The answer is complete and the rest of the request unwanted: only our direction is over.
-            self.dropQueue(of: stream)
-            self.streams.values[index].localEndQueued = true
-            self.streams.values[index].localEnded = true
+            self.endLocally(stream, at: index)
             self.settle(stream, at: index, wasFinished: false)
             return .reset(.noError)
         }
@@ -366,10 +373,19 @@ extension TunnelConnectionStateMachine {
     /// loses the stream only.
     private mutating func violation(_ stream: UInt32, _ text: String, now: NIODeadline) -> OnStreamFrame {
         if self.version == .v1 { return .close(.protocolError(text)) }
-        let wasFinished = self.streams.index(of: stream).map { self.streams.values[$0].isFinished } ?? true
-        if wasFinished { return .discard }
+        guard let index = self.streams.index(of: stream), !self.streams.values[index].isFinished else {
+            return .discard
+        }
+        let isOver = self.streams.values[index].isOverForOwner
         self.abort(stream, .protocolError, now: now)
-        return .reset(.protocolError)
+        return isOver ? .discard : .reset(.protocolError)
+    }
+
+    /// Our direction is over without a frame of ours; what was queued has no reader.
+    private mutating func endLocally(_ stream: UInt32, at index: Int) {
+        self.dropQueue(of: stream)
+        self.streams.values[index].localEndQueued = true
+        self.streams.values[index].localEnded = true
     }
 
     private mutating func discardEnd(_ stream: UInt32, at index: Int, end: Bool) -> OnStreamFrame {

@@ -44,6 +44,7 @@ extension TunnelConnectionStateMachine {
     ///   - end: Whether nothing follows.
     ///   - stream: Which stream.
     ///   - now: The current time.
+    /// - Returns: What became of it.
     package mutating func sendHead(
         _ head: ByteBuffer,
         end: Bool,

@@ -1,7 +1,9 @@
 package import NIOCore
 
 /// One end of one tunnel connection: which frames are legal, which streams are open, who has how much credit, and what
-/// goes out next. Both versions, both roles; no channel, no clock, no logger.
+/// goes out next.
+///
+/// Both versions, both roles; no channel, no clock, no logger.
 ///
 /// ```
 ///   idle ──start──▶ awaitingHello (v1) ──HELLO──▶ open ──close──▶ closed
@@ -46,6 +48,9 @@ package struct TunnelConnectionStateMachine: ~Copyable {
         var heldFrames = 0
 
         var isFinished: Bool { self.localEnded && self.remoteEnded }
+
+        /// Both directions are over as far as the owner knows: it is told nothing any more.
+        var isOverForOwner: Bool { self.localEndQueued && self.remoteEnded }
     }
 
     let role: TunnelRole
@@ -206,7 +211,7 @@ package struct TunnelConnectionStateMachine: ~Copyable {
 
     /// The connection is over, for whatever reason: everything it holds is given back.
     ///
-    /// - Returns: The streams that were open, in order.
+    /// - Returns: The streams whose owners must be told, in order.
     package mutating func closed() -> [UInt32] {
         guard self.phase != .closed else { return [] }
         self.phase = .closed
@@ -215,7 +220,9 @@ package struct TunnelConnectionStateMachine: ~Copyable {
         for stream in self.streams.sortedKeys {
             dropped += self.sender.remove(stream)
             // What a finished stream delivered stays good, and its owner was promised silence.
-            if let record = self.streams.remove(stream), !record.isFinished { open.append(stream) }
+            if let record = self.streams.remove(stream), !record.isOverForOwner, !record.isDiscarding {
+                open.append(stream)
+            }
         }
         self.finishedCount = 0
         self.budget.count(-dropped - self.receiveWindow.unconsumed)
@@ -265,8 +272,10 @@ package struct TunnelConnectionStateMachine: ~Copyable {
     }
 }
 
-/// The streams reset most recently by this side, on which late frames are legal. Bounded: what falls out raises a floor
-/// below which everything is taken for late, so that a burst of aborted requests never looks like a broken peer.
+/// The streams reset most recently by this side, on which late frames are legal.
+///
+/// Bounded: what falls out raises a floor below which everything is taken for late, so that a burst of aborted requests
+/// never looks like a broken peer.
 struct RecentStreams {
     private static let limit = 1_024
     private var ring: [UInt32] = []

@@ -91,6 +91,7 @@ package struct TunnelLiveness: Equatable, Sendable {
     /// - Parameters:
     ///   - token: What it carries; nil in version 0, where it answers the oldest ping.
     ///   - now: The current time.
+    /// - Returns: What it means.
     package mutating func pong(token: UInt64?, now: NIODeadline) -> OnPong {
         let place =
             token.map { token in self.outstanding.firstIndex { $0.token == token } } ?? self.outstanding.indices.first

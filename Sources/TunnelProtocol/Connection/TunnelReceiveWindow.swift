@@ -49,11 +49,8 @@ package struct TunnelReceiveWindow: Equatable, Sendable {
     /// Whether enough is pending to give credit back.
     package var grantIsDue: Bool { self.pending > 0 && self.pending >= self.size / 2 }
 
-    /// Whether the window was the sender's limit since the last grant.
-    ///
-    /// - Parameters:
-    ///   - now: The current time.
-    ///   - roundTrip: The smallest recent round trip.
+    /// Whether the window was the sender's limit since the last grant: at time `now`, with the smallest recent round
+    /// trip.
     package func wasLimiting(now: NIODeadline, roundTrip: TimeAmount) -> Bool {
         guard let lastGrant = self.lastGrant else { return false }
         return now - lastGrant <= roundTrip * 2

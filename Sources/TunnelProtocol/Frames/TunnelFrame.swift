@@ -55,7 +55,9 @@ package struct TunnelFrame: Equatable, Sendable {
     }
 }
 
-/// Why bytes are not a frame. The connection is closed with `protocolError` and this text.
+/// Why bytes are not a frame.
+///
+/// The connection is closed with `protocolError` and this text.
 package enum TunnelFrameError: Error, Equatable, Sendable {
     /// Shorter than its fixed part, or longer than its type allows.
     case badLength

@@ -90,7 +90,9 @@ package struct TunnelFrameCodecV0: Sendable {
         }
     }
 
-    /// Appends one frame. Frames version 0 does not have write nothing.
+    /// Appends one frame.
+    ///
+    /// Frames version 0 does not have write nothing.
     package static func encode(_ frame: TunnelFrame, to buffer: inout ByteBuffer) {
         func header(_ type: FrameType) {
             buffer.writeMultipleIntegers(type.rawValue, frame.stream)

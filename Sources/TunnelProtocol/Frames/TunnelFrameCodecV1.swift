@@ -1,7 +1,9 @@
 package import NIOCore
 
 /// Version 1: payload length (3 bytes, big-endian), type (1 byte, bit 7 = END), stream id (4 bytes), payload
-/// (docs/protocol.md). A WebSocket message holds one or more whole frames.
+/// (docs/protocol.md).
+///
+/// A WebSocket message holds one or more whole frames.
 package struct TunnelFrameCodecV1: Sendable {
     private enum FrameType: UInt8 {
         case hello = 0x01
@@ -36,9 +38,10 @@ package struct TunnelFrameCodecV1: Sendable {
         self.maximumHeadBytes = maximumHeadBytes
     }
 
-    /// Reads the next frame of a message; nil when the message is used up.
+    /// Reads the next frame of a message.
     ///
     /// - Parameter message: A WebSocket message, or what is left of it.
+    /// - Returns: The frame, nil when the message is used up.
     /// - Throws: `TunnelFrameError`.
     package func decode(_ message: inout ByteBuffer) throws(TunnelFrameError) -> TunnelFrame? {
         if message.readableBytes == 0 { return nil }
@@ -160,8 +163,9 @@ package struct TunnelFrameCodecV1: Sendable {
 // MARK: - Encoding
 
 extension TunnelFrameCodecV1 {
-    /// How many bytes a frame takes; 0 for frames version 1 does not have. Exact except for HELLO and CLOSE, where it
-    /// is an upper bound.
+    /// How many bytes a frame takes; 0 for frames version 1 does not have.
+    ///
+    /// Exact except for HELLO and CLOSE, where it is an upper bound.
     package static func encodedBytes(_ frame: TunnelFrame) -> Int {
         let payload =
             switch frame.body {
@@ -178,7 +182,9 @@ extension TunnelFrameCodecV1 {
         return TunnelWire.headerBytesV1 + payload
     }
 
-    /// Appends one frame. Frames version 1 does not have write nothing.
+    /// Appends one frame.
+    ///
+    /// Frames version 1 does not have write nothing.
     package static func encode(_ frame: TunnelFrame, to buffer: inout ByteBuffer) {
         func header(_ type: FrameType, _ length: Int) {
             let code = type.rawValue | (frame.end ? Self.endBit : 0)

@@ -38,7 +38,7 @@ package struct TunnelSendScheduler: Sendable {
         var queuedBytes = 0
         var credit = 0
         var isPaused = false
-        /// Version 0: body bytes go as WS_DATA and the end as WS_CLOSE.
+        /// Upgraded; with version 0 body bytes go as WS_DATA and the end as WS_CLOSE.
         var isRaw = false
         var membership = Membership.none
         var before: UInt32 = 0
@@ -100,7 +100,7 @@ package struct TunnelSendScheduler: Sendable {
         self.streams.insert(stream, queue)
     }
 
-    /// Version 0: from here on the stream's bytes are those of an upgraded connection.
+    /// From here on the stream's bytes are those of an upgraded connection, which version 0 has frames of its own for.
     package mutating func makeRaw(_ stream: UInt32) {
         if let index = self.streams.index(of: stream) { self.streams.values[index].isRaw = true }
     }
@@ -266,7 +266,8 @@ package struct TunnelSendScheduler: Sendable {
             let isRaw = self.streams.values[index].isRaw && self.version == .v0
             frame = TunnelFrame(stream: stream, end: true, isRaw ? .webSocketClose : .end)
         }
-        if self.version == .v1, !frame.end, self.frontIsEnd(at: index) {
+        // The END bit is not allowed on a 101, which is the last head of a raw stream.
+        if self.version == .v1, !frame.end, !self.streams.values[index].isRaw, self.frontIsEnd(at: index) {
             self.dequeue(at: index)
             frame.end = true
         }

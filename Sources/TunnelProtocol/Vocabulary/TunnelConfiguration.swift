@@ -1,6 +1,8 @@
 package import NIOCore
 
-/// The limits and intervals of one tunnel connection. Every default is what docs/protocol.md states.
+/// The limits and intervals of one tunnel connection.
+///
+/// Every default is what docs/protocol.md states.
 package struct TunnelConfiguration: Sendable {
     /// Who this is, told to the peer in version 1's HELLO (`daypass/1.2 agent`); at most 128 bytes of UTF-8.
     package var name: String = "daypass"
@@ -43,7 +45,9 @@ package struct TunnelConfiguration: Sendable {
 package struct TunnelPeer: Sendable, Equatable {
     /// The protocol version in use.
     package var version: TunnelVersion
-    /// What the peer calls itself (version 1; empty for version 0). Untrusted text of at most 128 bytes.
+    /// What the peer calls itself (version 1; empty for version 0).
+    ///
+    /// Untrusted text of at most 128 bytes.
     package var name: String
     /// How many streams the peer accepts at once.
     package var maximumStreams: Int

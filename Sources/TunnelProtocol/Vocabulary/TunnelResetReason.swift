@@ -1,4 +1,6 @@
-/// Why one stream was aborted. The raw value is the code of version 1's RESET; version 0 says STREAM_CANCEL for all.
+/// Why one stream was aborted.
+///
+/// The raw value is the code of version 1's RESET; version 0 says STREAM_CANCEL for all.
 package enum TunnelResetReason: UInt16, Sendable, Equatable, CaseIterable {
     /// The sender of the reset has everything it needs: stop sending. Nothing failed.
     case noError = 0

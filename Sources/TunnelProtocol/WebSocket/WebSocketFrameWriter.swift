@@ -17,6 +17,7 @@ package struct WebSocketFrameWriter: Sendable {
     /// Starts a buffer for one message: room for a header, then the payload is written by the caller.
     ///
     /// - Parameter capacity: The payload's expected size in bytes.
+    /// - Returns: The buffer, empty.
     package func makeMessage(capacity: Int) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(Self.maximumHeaderBytes + capacity)
@@ -36,6 +37,7 @@ package struct WebSocketFrameWriter: Sendable {
     /// - Parameters:
     ///   - opcode: 8 close, 9 ping, 10 pong.
     ///   - payload: At most 125 bytes; longer payloads are cut.
+    /// - Returns: The frame.
     package mutating func controlFrame(opcode: UInt8, payload: ByteBuffer) -> ByteBuffer {
         var buffer = self.makeMessage(capacity: 125)
         var payload = payload

@@ -5,8 +5,8 @@ package enum WebSocketMask {
     /// Masks (or unmasks) bytes in place.
     ///
     /// - Parameters:
+    ///   - key: The four key bytes, the first one lowest.
     ///   - bytes: What to change.
-    ///   - key: The four key bytes, first byte in the lowest address when stored little-endian.
     package static func apply(_ key: UInt32, to bytes: UnsafeMutableRawBufferPointer) {
         guard key != 0, let base = bytes.baseAddress else { return }
         Self.transform(from: UnsafeRawPointer(base), to: base, count: bytes.count, key: key)
