@@ -66,7 +66,8 @@ struct ControlCall: Sendable {
         return id
     }
 
-    private static func invalid(_ parameter: ControlOperation.QueryParameter, _ message: String) -> DaypassError {
+    /// A refusal that names one query parameter.
+    static func invalid(_ parameter: ControlOperation.QueryParameter, _ message: String) -> DaypassError {
         DaypassError(
             .validationError,
             "The request has invalid query parameters.",

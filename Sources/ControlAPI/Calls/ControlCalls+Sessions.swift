@@ -23,7 +23,13 @@ extension ControlCalls {
         let after = try ControlCall.sessionID(.after, query)
         let limit = try ControlCall.limit(query)
         // One more than asked for says whether there is a next page.
-        let records = try await self.dependencies.sessions.sessions(after: after, limit: limit + 1)
+        let records: [SessionRecord]
+        do {
+            records = try await self.dependencies.sessions.sessions(after: after, limit: limit + 1)
+        } catch let error as DaypassError where error.code == .sessionNotFound {
+            // Forgotten between two pages: where it stood among the others is not known any more.
+            throw ControlCall.invalid(.after, "names a session that is not there any more; begin at the first page")
+        }
         let page = records.prefix(limit)
         let next = records.count > limit ? page.last.map { JSONValue.string($0.id.rawValue) } : nil
         let now = self.dependencies.clock()
