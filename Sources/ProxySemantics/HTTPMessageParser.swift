@@ -145,11 +145,15 @@ package struct HTTPMessageParser {
     }
 
     private mutating func nextHead(_ buffer: inout ByteBuffer) throws(HTTPParseError) -> HTTPMessagePart? {
-        if self.role == .request, self.scanned == 0, buffer.readableBytes >= 2,
-            buffer.getInteger(at: buffer.readerIndex, as: UInt16.self) == 0x0D0A
+        if self.role == .request, self.scanned == 0,
+            buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) == UInt8(ascii: "\r")
         {
-            // RFC 9112, 2.2: an empty line before a request line, left over by old clients, is ignored.
-            buffer.moveReaderIndex(forwardBy: 2)
+            // RFC 9112, 2.2: an empty line before a request line, left over by old clients, is ignored; its two bytes
+            // may come one by one.
+            guard buffer.readableBytes >= 2 else { return nil }
+            if buffer.getInteger(at: buffer.readerIndex, as: UInt16.self) == 0x0D0A {
+                buffer.moveReaderIndex(forwardBy: 2)
+            }
         }
         let limit = self.limits.maximumHeadBytes
         guard let length = try HTTPHeadParser.headLength(in: buffer, scanned: &self.scanned, limit: limit),
