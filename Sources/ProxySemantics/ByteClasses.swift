@@ -45,13 +45,13 @@ package func isFieldValueByte(_ byte: UInt8) -> Bool {
     (byte >= 0x20 && byte != 0x7F) || byte == 0x09
 }
 
-/// A byte allowed inside a request target: anything but controls, space and DEL.
+/// A byte allowed inside a request target: anything but controls, space, `#` and DEL.
 ///
 /// Bytes above 0x7F are not in the
 /// grammar but real clients send raw UTF-8, and no framing depends on them.
 @inlinable @inline(__always)
 package func isTargetByte(_ byte: UInt8) -> Bool {
-    byte > 0x20 && byte != 0x7F
+    byte > 0x20 && byte != 0x7F && byte != 0x23
 }
 
 /// The ASCII lower-case form of `byte`.

@@ -98,7 +98,9 @@ extension HTTPHead {
         case .xForwardedHost, .xForwardedProto, .xForwardedPort, .xRealIP:
             return context.peerIsTrusted ? .keep : .drop
         case .authorization: return context.removesAuthorization ? .drop : .keep
-        case .cookie: return .filterCookies
+        case .cookie:
+            let value = UnsafeRawBufferPointer(rebasing: bytes[field.value])
+            return forEachCookie(value) { name, _, _ in DaypassCookie.isOurs(name) } ? .filterCookies : .keep
         case .contentLength, .host: return .keep
         default:
             guard !named.isEmpty else { return .keep }

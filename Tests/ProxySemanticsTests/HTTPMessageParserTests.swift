@@ -94,6 +94,7 @@ private func parse(_ text: String, role: HTTPMessageRole = .request, step: Int =
         "GET  / HTTP/1.1\r\n\r\n",
         "GET / x HTTP/1.1\r\n\r\n",
         "GET /\t HTTP/1.1\r\n\r\n",
+        "GET /a#b HTTP/1.1\r\n\r\n",
         "G@T / HTTP/1.1\r\n\r\n",
         " GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/2.0\r\n\r\n",

@@ -29,9 +29,9 @@ package struct ControlAnswer: Equatable, Sendable {
 
     /// A refusal: `{"error","code","details"?}` with the fields its status asks for.
     package init(refusal error: DaypassError, allow: String? = nil) {
-        var members: [JSONValue.Member] = [
-            .init("error", .string(error.message)), .init("code", .string(error.code.rawValue)),
-        ]
+        var members: [JSONValue.Member] = [.init("error", .string(error.message))]
+        // The reference page shows this one refusal, and shows it without a code.
+        if error.code != .sessionNotFound { members.append(.init("code", .string(error.code.rawValue))) }
         if !error.details.isEmpty {
             let details = error.details.map { detail -> JSONValue in
                 ["path": .string(detail.path), "message": .string(detail.message)]

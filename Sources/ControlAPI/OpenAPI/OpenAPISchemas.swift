@@ -113,8 +113,8 @@ enum OpenAPISchemas {
                     ),
                     .init("requestId", text("With internal_error: what to look for in the server's log.")),
                 ],
-                optional: ["details", "requestId"],
-                example: ["error": "Session not found", "code": "session_not_found"]
+                optional: ["code", "details", "requestId"],
+                example: ["error": "Session not found"]
             )
         ),
     ]

@@ -45,6 +45,7 @@ final class Exchange {
     private var framing = ResponseFraming.none
     private var responseBytesLeft = 0
     private var bytesSent = 0
+    private var bytesReported = 0
     private var unconsumed = 0
     private var extraFields = ByteBuffer()
     private var pageBody = ByteBuffer()
@@ -113,7 +114,9 @@ final class Exchange {
         if let cookie = ticket.viewerCookie {
             self.writeCookie(DaypassCookie.viewer(slug.rawValue), cookie, maximumAge: ticket.cookieLifetime)
         }
-        if naming == .path, self.request.prefersHTML, self.request.head.cookie(DaypassCookie.route) != slug.rawValue {
+        // The visit to `/s/{slug}/`, or any page under it, makes absolute paths of the app work.
+        let isVisit = naming == .path && (self.request.prefersHTML || self.request.path == "/")
+        if isVisit, self.request.head.cookie(DaypassCookie.route) != slug.rawValue {
             self.writeCookie(DaypassCookie.route, slug.rawValue, maximumAge: ticket.cookieLifetime)
         }
     }
@@ -352,7 +355,9 @@ final class Exchange {
             }
         }
         self.stream = nil
-        if let ticket { self.session?.leave(ticket, bytes: self.bytesSent, now: self.edge.clock()) }
+        if let ticket {
+            self.session?.leave(ticket, bytes: self.bytesSent - self.bytesReported, now: self.edge.clock())
+        }
         self.ticket = nil
         self.edge.counters.exchangeFinished(bytes: self.bytesSent)
     }
@@ -466,6 +471,7 @@ extension Exchange: TunnelStreamDelegate {
         case .new, .waitingForTunnel, .collecting, .finished: return
         }
         self.bytesSent += count
+        self.reportBytes()
         self.responder.sendData(data)
         // Credit goes back only once the viewer's transport is below its high-water mark.
         if self.responder.isWritable {
@@ -474,6 +480,15 @@ extension Exchange: TunnelStreamDelegate {
         } else {
             self.unconsumed += count
         }
+    }
+
+    /// Counts what was sent on a stream that stays open: at once where pieces may be small and rare, else by the block.
+    private func reportBytes() {
+        guard let viewer = self.ticket?.viewer else { return }
+        let unreported = self.bytesSent - self.bytesReported
+        if case .length = self.framing, unreported < 256 << 10 { return }
+        self.bytesReported = self.bytesSent
+        self.session?.sent(unreported, to: viewer)
     }
 
     func tunnelStreamReceivedEnd(trailers: ByteBuffer?) {

@@ -106,17 +106,17 @@ struct OwnerPages {
         let secure = self.request.scheme == "https" ? "; Secure" : ""
         let slug = session.slug.rawValue
         let control = self.edge.ownerSigner.mint(record: record, issuedAt: now, expiresAt: expires)
-        let pass = self.edge.ownerPassSigner.mint(record: record, issuedAt: now, expiresAt: expires)
-        let attributes = "Max-Age=\(age); HttpOnly\(secure)"
         return .redirect(
             status: 303,
             to: "/.wormkey/room?slug=\(slug)",
             fields: [
                 (
                     "Set-Cookie",
-                    "\(DaypassCookie.owner(slug))=\(control); Path=/.wormkey/; \(attributes); SameSite=Strict"
+                    """
+                    \(DaypassCookie.owner(slug))=\(control); Path=/.wormkey/; Max-Age=\(age); HttpOnly; \
+                    SameSite=Strict\(secure)
+                    """
                 ),
-                ("Set-Cookie", "\(DaypassCookie.ownerPass(slug))=\(pass); Path=/; \(attributes); SameSite=Lax"),
                 ("Referrer-Policy", "no-referrer"),
             ]
         )
@@ -137,7 +137,9 @@ struct OwnerPages {
     private func room() throws(DaypassError) -> EdgeAnswer {
         do throws(DaypassError) {
             let (session, cookie) = try self.ownedSession()
-            return .page(EdgePages.room(self.model(session, cookie: cookie)))
+            var page = EdgeAnswer.page(EdgePages.room(self.model(session, cookie: cookie)))
+            page.fields.append(("Set-Cookie", self.passCookie(for: session)))
+            return page
         } catch  where error.code == .unauthorized && self.isCrossSiteArrival {
             // The owner's link was followed from another site: the browser keeps a strict cookie back until the page
             // asks again by itself.
@@ -146,6 +148,18 @@ struct OwnerPages {
             answer.fields.append(("Refresh", "0; url=/.wormkey/room?slug=\(slug?.rawValue ?? "")&again=1"))
             return answer
         }
+    }
+
+    /// The cookie by which the owner's browser passes the viewer checks on the app's own pages.
+    private func passCookie(for session: EdgeSession) -> String {
+        let now = self.edge.clock()
+        let record = session.record
+        let expires = max(record.expiresAt, now + .seconds(60))
+        let value = self.edge.ownerPassSigner.mint(record: record, issuedAt: now, expiresAt: expires)
+        let secure = self.request.scheme == "https" ? "; Secure" : ""
+        let age = (expires - now).components.seconds
+        return
+            "\(DaypassCookie.ownerPass(session.slug.rawValue))=\(value); Path=/; Max-Age=\(age); HttpOnly; SameSite=Lax\(secure)"
     }
 
     private var isCrossSiteArrival: Bool {

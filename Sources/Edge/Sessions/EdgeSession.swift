@@ -151,6 +151,11 @@ final class EdgeSession: Sendable {
         }
     }
 
+    /// Counts bytes sent to a viewer on a stream that stays open.
+    func sent(_ bytes: Int, to viewer: ViewerHandle) {
+        self.state.withLock { $0.viewers.sent(bytes, to: viewer) }
+    }
+
     // MARK: Tunnels
 
     /// The tunnels to try for a new stream, the best first.
