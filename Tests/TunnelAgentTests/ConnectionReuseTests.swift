@@ -42,10 +42,9 @@ struct ConnectionReuseTests {
     }
 
     @Test func idleConnectionIsClosedInTime() async throws {
-        try await Setup.run(configure: {
-            $0.connections = 1
-            $0.timeouts.idle = .milliseconds(50)
-        }) { setup, tunnel in
+        var options = Setup.Options()
+        options.timeouts.idle = .milliseconds(50)
+        try await Setup.run(options: options) { setup, tunnel in
             try await self.exchange(tunnel, await setup.app.connection(0))
             #expect(try await setup.app.connection(0).end() == .closed)
         }
@@ -100,11 +99,10 @@ struct ConnectionReuseTests {
     }
 
     @Test func connectionsAndWaitingRequestsAreBounded() async throws {
-        try await Setup.run(configure: {
-            $0.connections = 1
-            $0.pool.maximumConnections = 1
-            $0.pool.maximumWaiting = 1
-        }) { setup, tunnel in
+        var options = Setup.Options()
+        options.pool.maximumConnections = 1
+        options.pool.maximumWaiting = 1
+        try await Setup.run(options: options) { setup, tunnel in
             let first = try await tunnel.open(["GET /1 HTTP/1.1"])
             let connection = try await setup.app.connection(0)
             #expect(try await connection.readHead().first == "GET /1 HTTP/1.1")

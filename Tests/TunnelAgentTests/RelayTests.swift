@@ -256,10 +256,9 @@ struct RelayTests {
     }
 
     @Test func noAnswerInTimeIsReset() async throws {
-        try await Setup.run(configure: {
-            $0.connections = 1
-            $0.timeouts.responseHead = .milliseconds(100)
-        }) { setup, tunnel in
+        var options = Setup.Options()
+        options.timeouts.responseHead = .milliseconds(100)
+        try await Setup.run(options: options) { setup, tunnel in
             let stream = try await tunnel.open(["GET / HTTP/1.1"])
             #expect(try await stream.over().reset == .upstreamTimeout)
             #expect(try await setup.app.connection().end() == .reset)

@@ -126,10 +126,9 @@ struct WebSocketRelayTests {
     }
 
     @Test func webSocketsAreBounded() async throws {
-        try await Setup.run(configure: {
-            $0.connections = 1
-            $0.pool.maximumWebSockets = 1
-        }) { setup, tunnel in
+        var options = Setup.Options()
+        options.pool.maximumWebSockets = 1
+        try await Setup.run(options: options) { setup, tunnel in
             let (first, connection) = try await self.open(setup, tunnel)
             _ = try await connection.readHead()
             let second = try await tunnel.open(Self.request, kind: .webSocket, end: false)

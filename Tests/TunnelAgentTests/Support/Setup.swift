@@ -10,16 +10,25 @@ struct Setup: Sendable {
     let app: LocalApp
     let agent: Agent
 
+    /// What differs from the defaults.
+    struct Options {
+        var timeouts = TunnelAgentConfiguration.Timeouts()
+        var pool = TunnelAgentConfiguration.PoolLimits()
+    }
+
     /// Runs `body` with an agent that has connected, and takes everything down afterwards.
     static func run(
         _ version: TunnelVersion = .v1,
-        answers: [FakeEdge.Answer]? = nil,
-        configure: (inout TunnelAgentConfiguration) -> Void = { $0.connections = 1 },
+        options: Options = Options(),
         body: (Setup, FakeEdge.Tunnel) async throws -> Void
     ) async throws {
         let app = try await LocalApp.start()
-        let edge = try await FakeEdge.start(answers ?? [.accept(version)])
-        let agent = Agent(edge: edge, target: LocalTarget(host: "127.0.0.1", port: app.port), configure: configure)
+        let edge = try await FakeEdge.start([.accept(version)])
+        let agent = Agent(edge: edge, target: LocalTarget(host: "127.0.0.1", port: app.port)) {
+            $0.connections = 1
+            $0.timeouts = options.timeouts
+            $0.pool = options.pool
+        }
         do {
             try await body(Setup(edge: edge, app: app, agent: agent), edge.tunnel())
         } catch {
