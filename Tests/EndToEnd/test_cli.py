@@ -235,6 +235,45 @@ def test_run_with_a_command_that_does_not_exist(server, tmp_path):
         process.kill()
 
 
+# Two agents of one session
+
+
+def test_a_name_that_is_taken_is_refused(server, start_agent, new_app):
+    app = new_app()
+    first = start_agent(server, app.port, "--slug", "taken-twice-1")
+    assert first.slug == "taken-twice-1"
+    second = start_agent(server, app.port, "--slug", "taken-twice-1", wait=False)
+    assert second.wait(15) not in (0, None), second.describe()
+    assert any("taken-twice-1" in line or "takeover" in line for line in second.stderr), second.describe()
+    assert second.stdout == [] and first.running
+    assert Tunnel(server, app, first.slug).ask("/").status == 200
+    server.delete(first.session_id)
+
+
+def test_takeover(server, start_agent, new_app):
+    """The newer agent takes over if it says so; the older one ends, and they never evict each other in a loop."""
+    old_app, app = new_app(), new_app()
+    first = start_agent(server, old_app.port, "--slug", "over-taken-1")
+    second = start_agent(server, app.port, "--slug", "over-taken-1", "--takeover")
+    assert (second.session_id, second.info["url"]) == (first.session_id, first.info["url"])
+    assert first.wait(15) not in (0, None), first.describe()
+    tunnel = Tunnel(server, app, "over-taken-1")
+    for number in range(20):
+        assert tunnel.ask(f"/new{number}").status == 200
+    assert len(app.calls) == 20 and second.running, "every request goes to the newer agent"
+    server.delete(first.session_id)
+
+
+def test_takeover_after_a_kill_keeps_the_url(server, start_agent, new_app):
+    app = new_app()
+    first = start_agent(server, app.port, "--slug", "killed-before-1")
+    first.kill()
+    second = start_agent(server, app.port, "--slug", "killed-before-1", "--takeover")
+    assert second.info["url"] == first.info["url"]
+    assert Tunnel(server, app, second.slug).ask("/").status == 200
+    server.delete(first.session_id)
+
+
 # Managing sessions
 
 
