@@ -12,6 +12,13 @@ package enum CommandLineRunner {
         package var text: String
         /// Whether it was asked for (help, completions) and so belongs on standard output.
         package var isAnswer: Bool
+
+        /// An outcome with every field given.
+        package init(code: Int32, text: String, isAnswer: Bool) {
+            self.code = code
+            self.text = text
+            self.isAnswer = isAnswer
+        }
     }
 
     /// Runs the command that `arguments` name and gives the exit code; messages are printed already.

@@ -55,7 +55,7 @@ package struct CommandFailure: Error, Equatable, Sendable {
     /// What a refusal becomes on the command line: its sentence, the fields at fault, and when to try again.
     package init(_ error: DaypassError) {
         var message = error.message
-        for detail in error.details where detail.message != error.message {
+        for detail in error.details where !error.message.contains(detail.message) {
             message += "\n  \(detail.path): \(detail.message)"
         }
         if let seconds = error.retryAfterSeconds { message += "\nTry again in \(seconds) s." }

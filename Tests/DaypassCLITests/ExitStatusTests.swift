@@ -17,12 +17,14 @@ import Testing
         #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 10, 11, 12, 13, 14, 15, 16])
     }
 
-    @Test(arguments: [
-        (ErrorCode.validationError, 10), (.sessionNotFound, 10), (.conflict, 10), (.upstreamUnreachable, 11),
+    private static let refusals: [(ErrorCode, Int32)] = [
+        (.validationError, 10), (.sessionNotFound, 10), (.conflict, 10), (.upstreamUnreachable, 11),
         (.upstreamTimeout, 11), (.internalError, 12), (.serviceUnavailable, 12), (.unauthorized, 13),
         (.sessionExpired, 14), (.sessionClosed, 14), (.forbidden, 15), (.tunnelTaken, 15), (.rateLimited, 16),
         (.tooManySessions, 16),
-    ])
+    ]
+
+    @Test(arguments: Self.refusals)
     func refusalsByCode(code: ErrorCode, status: Int32) {
         #expect(ExitStatus(code: code).rawValue == status)
         #expect(CommandLineRunner.outcome(of: DaypassError(code), root: Root.self).code == status)

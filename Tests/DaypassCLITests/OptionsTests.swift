@@ -1,3 +1,4 @@
+import ArgumentParser
 import DaypassCLI
 import Foundation
 import SessionModel

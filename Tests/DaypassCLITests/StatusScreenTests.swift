@@ -1,4 +1,5 @@
 import DaypassCLI
+import Foundation
 import SessionModel
 import Testing
 import TunnelAgent
@@ -145,7 +146,7 @@ import TunnelAgent
             screen.rendered(columns: 100, rows: 40, now: now, style: self.plain, code: nil).joined(separator: "\n")
         }
         #expect(text(self.start + .seconds(1)).contains("● reconnecting in 3 s   2 viewers"))
-        #expect(text(self.start).contains("\nThe edge went away.\n"))
+        #expect(text(self.start).contains("\nNo connection: The edge went away.\n"))
         screen.apply(.connecting(attempt: 2), now: self.start + .seconds(4))
         #expect(text(self.start + .seconds(4)).contains("● connecting (attempt 2)"))
         screen.apply(.wokeUp(after: .seconds(3600)), now: self.start + .seconds(5))
@@ -157,17 +158,12 @@ import TunnelAgent
         #expect(text(back).hasPrefix("Tunnel ready."))
     }
 
-    @Test func pauseViewersAndExpiryComeFromTheServer() {
+    @Test func pauseViewersAndExpiryComeFromTheServer() throws {
         var screen = self.connected()
-        screen.apply(
-            SessionAnswer(
-                slug: "quiet-lime-42",
-                publicUrl: "",
-                status: "paused",
-                expiresAt: (self.start + .seconds(90)).iso8601,
-                activeViewers: 1
-            )
-        )
+        let ends = (self.start + .seconds(90)).iso8601
+        let json =
+            #"{"slug":"a-b-1","publicUrl":"","status":"paused","expiresAt":"\#(ends)","activeViewers":1,"new":[]}"#
+        screen.apply(try JSONDecoder().decode(SessionAnswer.self, from: Data(json.utf8)))
         func text() -> String {
             screen.rendered(columns: 100, rows: 40, now: self.start, style: self.plain, code: nil)
                 .joined(separator: "\n")
@@ -230,6 +226,14 @@ import TunnelAgent
         #expect(
             line(.disconnected(reason: "The edge went away.", retryIn: .milliseconds(800)))
                 == "Connection lost: The edge went away. Trying again in 800 ms."
+        )
+        let opening = self.screen()
+        #expect(
+            PlainLines.line(
+                for: .disconnected(reason: "the edge refused the connection", retryIn: .seconds(2)),
+                before: opening,
+                now: self.start
+            ) == "No connection: the edge refused the connection. Trying again in 2 s."
         )
         #expect(line(.localAppUnreachable) == "Nothing answers at http://localhost:3000.")
         #expect(line(.connected(connections: 2, version: 1)) == nil)

@@ -7,7 +7,7 @@ package struct TokensCommand: AsyncParsableCommand {
         commandName: "tokens",
         abstract: "Make, list and revoke access tokens for the control API.",
         discussion: """
-            Needs the admin token in DAYPASS_TOKEN, or a server on this machine in local mode.
+            Needs the admin token in DAYPASS_TOKEN; daypass serve shows it on its first start.
 
             EXAMPLES
               daypass tokens create --label ci --scope sessions:create --expires 90d

@@ -157,7 +157,7 @@ package struct PolicyCommand: AsyncParsableCommand {
     /// A policy in words.
     static func lines(_ policy: PolicyBody) -> [String] {
         func fact(_ label: String, _ value: String) -> String {
-            TerminalText.padded(label, to: 13) + TerminalText.safe(value)
+            TerminalText.padded(label, to: 14) + TerminalText.safe(value)
         }
         let password = policy.password ?? ""
         let paths = policy.blockPaths ?? []

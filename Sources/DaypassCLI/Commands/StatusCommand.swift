@@ -40,7 +40,7 @@ package struct StatusCommand: AsyncParsableCommand {
         var lines: [String] = []
         func fact(_ label: String, _ value: String?) {
             guard let value else { return }
-            lines.append(TerminalText.padded(label, to: 13) + TerminalText.safe(value))
+            lines.append(TerminalText.padded(label, to: 14) + TerminalText.safe(value))
         }
         fact("Session", session.slug)
         fact("Identifier", session.sessionId)

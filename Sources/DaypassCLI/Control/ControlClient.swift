@@ -191,7 +191,7 @@ package struct ControlClient: Sendable {
             )
             if code == .unauthorized {
                 failure.message +=
-                    "\nGive an access token with DAYPASS_TOKEN, or run this where the session was opened."
+                    "\nGive a token with DAYPASS_TOKEN; sessions opened from here need none."
             }
             return failure
         }

@@ -53,6 +53,12 @@ package enum HumanText {
     /// `12/s`, `0.4/s`.
     package static func rate(_ perSecond: Double) -> String { "\(Self.digits(perSecond))/s" }
 
+    /// A reason as part of a sentence: safe for the terminal, without the full stop at its end.
+    package static func clause(_ reason: String) -> String {
+        let text = TerminalText.safe(reason)
+        return text.hasSuffix(".") ? String(text.dropLast()) : text
+    }
+
     /// Three significant digits at most: one decimal below ten, none above, no trailing `.0`.
     private static func digits(_ value: Double) -> String {
         guard value < 9.95 else { return String(Int(value.rounded())) }

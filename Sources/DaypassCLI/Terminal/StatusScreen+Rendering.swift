@@ -106,7 +106,7 @@ extension StatusScreen {
 
     private func noticeLine(now: Timestamp) -> StyledLine? {
         if let notice, notice.until > now { return StyledLine(notice.text, notice.isProblem ? .bad : .good) }
-        if case .waiting(let reason, _) = self.link { return StyledLine(reason, .waiting) }
+        if case .waiting(let reason, _) = self.link { return StyledLine("No connection: \(reason).", .waiting) }
         if !self.isLocalAppReachable {
             return StyledLine("Nothing answers at \(self.facts.target). Start the app; the link stays.", .bad)
         }

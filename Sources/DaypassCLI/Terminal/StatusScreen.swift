@@ -114,7 +114,7 @@ package struct StatusScreen: Equatable, Sendable {
             if self.lostAt == nil { self.lostAt = now }
             self.roundTrip = nil
             if self.link != .closing {
-                self.link = .waiting(reason: TerminalText.safe(reason), until: now + retryIn)
+                self.link = .waiting(reason: HumanText.clause(reason), until: now + retryIn)
             }
         case .wokeUp(let after):
             self.say("This machine slept for \(HumanText.span(after)); connecting again.", now: now)

@@ -74,9 +74,10 @@ package final class Terminal: Sendable {
             return true
         }
         guard isFree else { return }
-        let clearLine = "\u{1B}[K"
+        // Cleared before it is written: at the right edge the cursor stands on the last character.
+        let clearLine = "\u{1B}[2K"
         let frame =
-            "\u{1B}[?2026h\u{1B}[H" + lines.map { $0 + clearLine }.joined(separator: "\r\n")
+            "\u{1B}[?2026h\u{1B}[H" + lines.map { clearLine + $0 }.joined(separator: "\r\n")
             + "\u{1B}[J\u{1B}[?2026l"
         self.output.async {
             if self.state.withLock({ $0.saved != nil }) { Self.write(frame) }

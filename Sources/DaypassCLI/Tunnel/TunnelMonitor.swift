@@ -75,11 +75,15 @@ package enum PlainLines {
         case .connected:
             if before.isReady, case .connected = before.link { nil } else { before.isReady ? "Connected again." : nil }
         case .disconnected(let reason, let retryIn):
-            "Connection lost: \(TerminalText.safe(reason)) Trying again in \(HumanText.elapsed(retryIn))."
+            "\(Self.isConnected(before) ? "Connection lost" : "No connection"): "
+                + "\(HumanText.clause(reason)). Trying again in \(HumanText.elapsed(retryIn))."
         case .wokeUp(let after): "This machine slept for \(HumanText.span(after)); connecting again."
         case .request(let summary): RequestText.line(summary)
         case .localAppUnreachable: "Nothing answers at \(before.facts.target)."
         case .localAppReachable: "\(before.facts.target) answers again."
         }
+    }
+    private static func isConnected(_ screen: StatusScreen) -> Bool {
+        if case .connected = screen.link { true } else { false }
     }
 }
