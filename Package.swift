@@ -141,6 +141,11 @@ let package = Package(
             dependencies: ["DaypassCLI", "SessionModel", "TunnelAgent", argumentParser],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "DaypassServerTests",
+            dependencies: ["DaypassServer", "SessionModel", "ControlAPI", "Edge"],
+            swiftSettings: settings
+        ),
         // The app that `make demo` shows; it needs nothing of Daypass.
         .executableTarget(
             name: "daypass-sample-app",

@@ -14,4 +14,6 @@ step "documentation"
 python3 Scripts/check-docs.py
 step "build, warnings are errors"
 swift build -c release --build-tests
+step "man page"
+python3 Scripts/man-page.py --check
 step "all checks passed"

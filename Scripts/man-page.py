@@ -50,6 +50,22 @@ def synopsis(path, command):
     return " ".join([path, *parts])
 
 
+def prose(discussion):
+    """The discussion: indented lines stay as they are, the rest is filled, lines in capitals are headings."""
+    out, literal = [], False
+    for line in discussion.rstrip().split("\n"):
+        if line.startswith("  ") != literal:
+            literal = not literal
+            out.append(".nf" if literal else ".fi")
+        if not line:
+            out.append(".PP")
+        elif not literal and line == line.upper():
+            out += [f".B {quoted(line)}", ".br"]
+        else:
+            out.append(quoted(line))
+    return out + ([".fi"] if literal else [])
+
+
 def describe(command, path, level):
     out = []
     if level:
@@ -57,7 +73,7 @@ def describe(command, path, level):
     if "subcommands" not in command or not command["subcommands"]:
         out += [".PP", quoted(synopsis(path, command))]
     if command.get("discussion"):
-        out += [".PP", ".nf", quoted(command["discussion"].rstrip()), ".fi"]
+        out += [".PP", *prose(command["discussion"])]
     for argument in arguments_of(command):
         if any(n["name"] in ("help", "version") for n in argument.get("names", [])):
             continue
@@ -82,7 +98,7 @@ def page():
         f'.TH DAYPASS 1 "" "daypass {version}" "User Commands"',
         ".SH NAME", f"daypass \\- {quoted(root['abstract'])}",
         ".SH SYNOPSIS", ".B daypass", "<command> [options]",
-        ".SH DESCRIPTION", ".nf", quoted(root["discussion"].rstrip()), ".fi", ".SH COMMANDS",
+        ".SH DESCRIPTION", *prose(root["discussion"]), ".SH COMMANDS",
     ]
     for child in root["subcommands"]:
         if child.get("shouldDisplay", True) and child["commandName"] != "help":
