@@ -1,16 +1,7 @@
 import Logging
 import NIOCore
-import NIOSSL
 import ProxySemantics
 import SessionModel
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// One viewer's HTTP/1.1 connection: splits it into requests, runs one exchange at a time and writes its answers.
 ///
@@ -23,21 +14,21 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = ByteBuffer
 
     let eventLoop: any EventLoop
-    private let edge: EdgeContext
-    private let isTLS: Bool
-    private var context: ChannelHandlerContext?
+    let edge: EdgeContext
+    let isTLS: Bool
+    var context: ChannelHandlerContext?
     private var parser: HTTPMessageParser
-    private var machine = HTTP1ExchangeStateMachine()
+    var machine = HTTP1ExchangeStateMachine()
     private var exchange: Exchange?
-    private var input = ByteBuffer()
-    private var output = ByteBuffer()
+    var input = ByteBuffer()
+    var output = ByteBuffer()
     private var peer = ViewerPeer.unknown
-    private var viewerIsHTTP10 = false
-    private var answersHEAD = false
-    private var responseIsChunked = false
-    private var readingPaused = false
+    var viewerIsHTTP10 = false
+    var answersHEAD = false
+    var responseIsChunked = false
+    var readingPaused = false
     private var readPending = false
-    private var isProcessing = false
+    var isProcessing = false
     private var flushScheduled = false
     private var handedOver = false
     private var lingerBudget = 0
@@ -45,7 +36,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     private var deadlineKind = DeadlineKind.idle
     private var deadlineTimer: (fires: NIODeadline, task: Scheduled<Void>)?
 
-    private enum DeadlineKind {
+    enum DeadlineKind {
         case idle
         case head
         case response
@@ -138,7 +129,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    private func connectionLost() {
+    func connectionLost() {
         self.machine.closed()
         let exchange = self.exchange
         self.exchange = nil
@@ -152,7 +143,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Takes messages out of the input as far as the exchange allows; never re-entered.
-    private func process() {
+    func process() {
         guard !self.isProcessing else { return }
         self.isProcessing = true
         defer { self.isProcessing = false }
@@ -282,7 +273,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Sets the one deadline of the connection; nil means none.
     ///
     /// The timer is only moved when it would fire too late, so a request costs no timer operations.
-    private func setDeadline(_ kind: DeadlineKind, after amount: TimeAmount?) {
+    func setDeadline(_ kind: DeadlineKind, after amount: TimeAmount?) {
         self.deadlineKind = kind
         self.deadline = amount.map { .now() + $0 } ?? .distantFuture
         guard amount != nil else { return }
@@ -329,7 +320,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Output
 
-    private func flushOutput() {
+    func flushOutput() {
         guard let context else { return }
         self.flushScheduled = false
         if self.output.readableBytes > 0 {
@@ -342,7 +333,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Flushes at the end of this turn of the event loop, so that what one read burst of the tunnel brings leaves in
     /// one write.
-    private func scheduleFlush() {
+    func scheduleFlush() {
         guard !self.flushScheduled, let context else { return }
         self.flushScheduled = true
         context.eventLoop.assumeIsolated()
@@ -351,7 +342,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
             }
     }
 
-    private func perform(_ next: HTTP1ExchangeStateMachine.Next) {
+    func perform(_ next: HTTP1ExchangeStateMachine.Next) {
         guard let context else { return }
         switch next {
         case .wait: return
@@ -378,7 +369,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func resumeReading() {
+    func resumeReading() {
         self.readingPaused = false
         if self.readPending {
             self.readPending = false
@@ -394,132 +385,3 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
 
 @available(*, unavailable)
 extension ViewerHTTP1Handler: Sendable {}
-
-extension ViewerHTTP1Handler: ViewerResponder {
-    /// Bytes up to which body data is copied into the pending output instead of being written by itself.
-    private static let coalescedBytes = 8192
-
-    var viewerMinorVersion: Int { self.viewerIsHTTP10 ? 0 : 1 }
-
-    var isWritable: Bool { self.context?.channel.isWritable ?? false }
-
-    func sendInterim(_ head: HTTPHead, mapping: AddressMapping) {
-        guard self.machine.awaitsResponse, !self.viewerIsHTTP10 else { return }
-        head.writeInterimResponse(mapping: mapping, isUpgrade: false, to: &self.output)
-        self.scheduleFlush()
-    }
-
-    func sendContinue() {
-        guard self.machine.awaitsResponse, !self.viewerIsHTTP10 else { return }
-        self.output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
-        self.scheduleFlush()
-    }
-
-    func sendHead(_ head: HTTPHead, framing: ResponseFraming, mapping: AddressMapping, extra: ByteBuffer) {
-        guard self.machine.awaitsResponse else { return }
-        self.setDeadline(.idle, after: nil)
-        let keepAlive = self.machine.responseStarted(allowsKeepAlive: framing != .untilClose && !self.edge.isDraining)
-        self.responseIsChunked = framing == .chunked
-        head.writeForwardedResponse(
-            framing: framing,
-            keepAlive: keepAlive,
-            viewerMinorVersion: self.viewerMinorVersion,
-            mapping: mapping,
-            extra: extra,
-            to: &self.output
-        )
-        self.scheduleFlush()
-    }
-
-    func sendData(_ data: ByteBuffer) {
-        guard let context else { return }
-        if self.responseIsChunked {
-            guard data.readableBytes > 0 else { return }
-            self.output.writeString(String(data.readableBytes, radix: 16))
-            self.output.writeStaticString("\r\n")
-        }
-        if data.readableBytes <= Self.coalescedBytes {
-            self.output.writeImmutableBuffer(data)
-        } else {
-            if self.output.readableBytes > 0 {
-                context.write(Self.wrapOutboundOut(self.output), promise: nil)
-                self.output = ByteBuffer()
-            }
-            context.write(Self.wrapOutboundOut(data), promise: nil)
-        }
-        if self.responseIsChunked { self.output.writeStaticString("\r\n") }
-        if self.output.readableBytes > Self.coalescedBytes * 2 {
-            context.write(Self.wrapOutboundOut(self.output), promise: nil)
-            self.output = ByteBuffer()
-        }
-        self.scheduleFlush()
-    }
-
-    func sendEnd(trailers: ByteBuffer?) {
-        if self.responseIsChunked {
-            self.output.writeStaticString("0\r\n")
-            if let trailers { self.output.writeImmutableBuffer(trailers) }
-            self.output.writeStaticString("\r\n")
-        }
-        self.flushOutput()
-        self.perform(self.machine.responseEnded())
-    }
-
-    func sendAnswer(_ answer: EdgeAnswer) {
-        guard self.machine.awaitsResponse else {
-            self.abort()
-            return
-        }
-        self.setDeadline(.idle, after: nil)
-        let keepAlive = self.machine.responseStarted(allowsKeepAlive: !self.edge.isDraining)
-        answer.write(
-            keepAlive: keepAlive,
-            withBody: !self.answersHEAD,
-            requestIsHTTP10: self.viewerIsHTTP10,
-            to: &self.output
-        )
-        self.flushOutput()
-        self.perform(self.machine.responseEnded())
-    }
-
-    func becomeDuplex(_ head: HTTPHead, mapping: AddressMapping) {
-        guard self.machine.awaitsResponse else { return }
-        self.setDeadline(.idle, after: nil)
-        self.machine.webSocketAccepted()
-        head.writeInterimResponse(mapping: mapping, isUpgrade: true, to: &self.output)
-        self.flushOutput()
-        self.responseIsChunked = false
-        if self.input.readableBytes > 0 { self.process() }
-        self.resumeReading()
-    }
-
-    func endDuplexOutput() {
-        self.flushOutput()
-        self.context?.close(mode: .output, promise: nil)
-        self.perform(self.machine.duplexOutputEnded())
-    }
-
-    func abort() {
-        guard let context else { return }
-        self.connectionLost()
-        // A reset, not an orderly end: a body that lasts until the connection closes would look complete.
-        // Under TLS the close goes around the TLS handler, which would say an orderly goodbye.
-        let reset = linger(l_onoff: 1, l_linger: 0)
-        _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(reset)
-        if self.isTLS, let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self) {
-            tls.close(promise: nil)
-        } else {
-            context.close(promise: nil)
-        }
-    }
-
-    func pauseReading(_ paused: Bool) {
-        guard paused != self.readingPaused else { return }
-        if paused {
-            self.readingPaused = true
-        } else {
-            self.resumeReading()
-            if !self.isProcessing { self.process() }
-        }
-    }
-}
