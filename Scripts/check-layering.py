@@ -209,7 +209,7 @@ IMPORT = re.compile(
 
 def code_lines(text):
     """Lines with comments and the contents of string literals taken out; line numbers stay."""
-    depth, in_text = 0, False
+    in_text = False
     for number, line in enumerate(text.splitlines(), 1):
         if line.count('"""') % 2 == 1:
             was, in_text = in_text, not in_text
