@@ -123,6 +123,9 @@ final class EdgeContext: Sendable {
         }
         if let cookie = head.cookie(DaypassCookie.ownerPass(slug)) {
             access.isOwner = self.ownerPassSigner.verify(cookie, record: session.record, now: now)
+        } else if let cookie = head.cookie(DaypassCookie.owner(slug)) {
+            // Browsers keep this one to `/.wormkey/`; other clients may send it by hand.
+            access.isOwner = self.ownerSigner.verify(cookie, record: session.record, now: now)
         }
         return access
     }
