@@ -74,6 +74,7 @@ package struct SecretDigest: Hashable, Sendable {
 }
 
 /// Compares two byte strings in a time that depends only on their lengths.
+@inlinable
 package func constantTimeEquals(_ lhs: some Collection<UInt8>, _ rhs: some Collection<UInt8>) -> Bool {
     guard lhs.count == rhs.count else { return false }
     var difference: UInt8 = 0
