@@ -51,6 +51,9 @@ package enum AccessCheck: String, Sendable, CaseIterable {
     case viewerLimit = "viewer_limit"
     case notPaused = "not_paused"
     case rate
+
+    /// All checks, first to last.
+    package static let order = AccessCheck.allCases
 }
 
 /// One check of an explained decision.
@@ -94,7 +97,7 @@ extension CompiledPolicy {
         rate: () -> Int?
     ) -> AccessDecision {
         var handle: ViewerHandle?
-        for check in AccessCheck.allCases {
+        for check in AccessCheck.order {
             let result = self.run(check, request, path: path, now: now, rate: rate) {
                 let visitor = Visitor(viewerID: request.credential?.viewerID, address: request.address)
                 let limit = self.record.policy.maxConcurrentViewers
@@ -118,7 +121,7 @@ extension CompiledPolicy {
         path: UnsafeRawBufferPointer,
         now: Timestamp
     ) -> DaypassError? {
-        for check in AccessCheck.allCases {
+        for check in AccessCheck.order {
             let result = self.run(check, request, path: path, now: now, rate: { nil }, admit: { nil })
             if case .failed(let error, _, _) = result { return error }
         }
@@ -136,7 +139,7 @@ extension CompiledPolicy {
     ) -> AccessExplanation {
         var viewers = viewers
         var refusal: DaypassError?
-        let steps = AccessCheck.allCases.map { check in
+        let steps = AccessCheck.order.map { check in
             guard refusal == nil else {
                 return AccessStep(check: check, outcome: .skipped, reason: "an earlier check failed")
             }

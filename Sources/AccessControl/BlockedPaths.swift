@@ -10,9 +10,13 @@
 /// any rule. Aliases only the local app knows (links, short names, rewrites) cannot be seen from here.
 package struct BlockedPaths: Sendable {
     private let rules: [PathRule]
+    private let tree: PathTree
 
     /// Prepares `patterns`, each starting with `/`.
-    package init(_ patterns: [String]) { self.rules = patterns.map { PathRule($0) } }
+    package init(_ patterns: [String]) {
+        self.rules = patterns.map { PathRule($0) }
+        self.tree = PathTree(self.rules)
+    }
 
     /// Whether there is no rule, so that nothing is blocked.
     package var isEmpty: Bool { self.rules.isEmpty }
@@ -33,6 +37,6 @@ package struct BlockedPaths: Sendable {
 
     private func blocksAnyReading(of path: UnsafeRawBufferPointer) -> Bool {
         guard let readings = PathReadings(path) else { return true }
-        return readings.levels.contains { level in self.rules.contains { $0.matches(level) } }
+        return readings.levels.contains { self.tree.blocks($0) }
     }
 }

@@ -89,6 +89,13 @@ package struct ClientAddress: Sendable {
         self.isV4 ? self.text : Self.canonicalText(high: self.high, low: 0) + "/64"
     }
 
+    /// What identifies the client, as bytes: 4 of an IPv4 address, or the first 8 of an IPv6 address.
+    var identityBytes: [UInt8] {
+        self.isV4
+            ? [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: self.low >> $0) }
+            : (0..<8).map { UInt8(truncatingIfNeeded: self.high >> UInt64(56 - 8 * $0)) }
+    }
+
     /// Whether this is a loopback address (127.0.0.0/8 or ::1).
     package var isLoopback: Bool {
         self.isV4 ? self.low >> 24 == 127 : self.high == 0 && self.low == 1

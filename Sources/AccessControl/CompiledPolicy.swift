@@ -22,7 +22,7 @@ package struct CompiledPolicy: Sendable {
     package let blockedPaths: BlockedPaths
 
     private let signer: ViewerCookieSigner
-    private let basicProof: String?
+    private let basicProof: [UInt8]?
     private let kickedIDs: Set<String>
     /// Addresses kicked viewers were last seen from, each with the time of the first known kick.
     private let kickedAddresses: [String: Timestamp?]
@@ -39,7 +39,7 @@ package struct CompiledPolicy: Sendable {
             record.authMode == .basic
             ? record.basicCredentials.map {
                 signer.basicProof(Array("\($0.username):\($0.password)".utf8), session: record.id)
-            } ?? "" : nil
+            } ?? [] : nil
         self.blockedPaths = BlockedPaths(record.policy.blockPaths)
         self.kickedIDs = Set(record.kickedViewers.map(\.viewerID))
         var addresses: [String: Timestamp?] = [:]
@@ -86,7 +86,7 @@ package struct CompiledPolicy: Sendable {
         if let expected = self.basicProof {
             guard let basicHeader else { return .refused(.basicAuthRequired, failedAttempt: false) }
             guard let given = Self.basicCredentials(in: basicHeader),
-                constantTimeEquals(self.signer.basicProof(given, session: self.record.id).utf8, expected.utf8)
+                constantTimeEquals(self.signer.basicProof(given, session: self.record.id), expected)
             else { return .refused(.basicAuthRequired, failedAttempt: true) }
         }
         guard let expected = self.passwordProof else {

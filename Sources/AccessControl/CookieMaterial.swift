@@ -5,25 +5,35 @@ import Crypto
 /// Every purpose has its own key, derived from the server's signing key by HMAC-SHA256 over the purpose's name, so
 /// that a value made for one purpose never verifies for another.
 struct PurposeKey: Sendable {
-    private let key: SymmetricKey
+    /// Ready to take the message; copied for every use.
+    private let prepared: HMAC<SHA256>
 
     /// Derives the key for `purpose`; `master` must be 32 bytes.
     init(master: [UInt8], purpose: String) {
         precondition(master.count == 32, "the signing key must have 32 bytes")
         let code = HMAC<SHA256>.authenticationCode(for: Array(purpose.utf8), using: SymmetricKey(data: master))
-        self.key = SymmetricKey(data: Array(code))
+        self.prepared = HMAC<SHA256>(key: SymmetricKey(data: Array(code)))
     }
 
     /// HMAC-SHA256 of `text` under this key: 32 bytes.
     func code(for text: String) -> [UInt8] { self.code(for: Array(text.utf8)) }
 
     /// HMAC-SHA256 of `bytes` under this key: 32 bytes.
-    func code(for bytes: [UInt8]) -> [UInt8] { Array(HMAC<SHA256>.authenticationCode(for: bytes, using: self.key)) }
+    func code(for bytes: [UInt8]) -> [UInt8] {
+        var hmac = self.prepared
+        hmac.update(data: bytes)
+        return hmac.finalize().withUnsafeBytes { Array($0) }
+    }
 }
 
 /// Base64url without padding (RFC 4648 section 5).
 func base64URL(_ bytes: some Collection<UInt8>) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    String(decoding: base64URLBytes(bytes), as: UTF8.self)
+}
+
+/// As `base64URL`, as bytes of ASCII.
+func base64URLBytes(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    let alphabet = base64URLAlphabet
     var output: [UInt8] = []
     output.reserveCapacity((bytes.count * 4 + 2) / 3)
     var bits: UInt32 = 0
@@ -37,8 +47,10 @@ func base64URL(_ bytes: some Collection<UInt8>) -> String {
         }
     }
     if count > 0 { output.append(alphabet[Int(bits << UInt32(6 - count) & 63)]) }
-    return String(decoding: output, as: UTF8.self)
+    return output
 }
+
+private let base64URLAlphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
 /// Decodes base64 as it must stand in an `Authorization: Basic` header (RFC 4648 section 4): padded, canonical,
 /// without white space; nil otherwise.

@@ -1,24 +1,21 @@
 /// A path as servers may read it: undecoded, decoded once, and so on until nothing changes.
 ///
 /// Within one level, `/` of the request separates segments for everybody; a `\` or a `/` that was encoded separates for
-/// some, so such a segment is kept both whole and in parts.
+/// some, so such a segment is kept in parts.
 struct PathReadings {
     /// What lies between two slashes of the request, at one level of decoding.
     struct Segment {
         /// As one segment.
         let whole: PathToken
-        /// As several, when it contains separators; else empty.
+        /// As several, when there are encoded slashes or backslashes in it; else empty.
         let parts: [PathToken]
-
-        /// Every token of it.
-        var all: [PathToken] { [self.whole] + self.parts }
     }
 
     /// How often a path is decoded; one that could be decoded again is not read.
     static let maximumDecodings = 3
     /// The longest path that is read, in bytes.
     static let maximumLength = 8192
-    /// The most segments that are read.
+    /// The most segments that are read, counted with every separator there may be.
     static let maximumSegments = 256
 
     /// The levels, from the undecoded to the last.
@@ -37,7 +34,9 @@ struct PathReadings {
         var levels: [[Segment]] = []
         while true {
             guard segments.allSatisfy(Self.isReadable), levels.count <= Self.maximumDecodings else { return nil }
-            levels.append(segments.map { Self.segment($0) })
+            let level = segments.map { Self.segment($0) }
+            guard level.reduce(0, { $0 + max(1, $1.parts.count) }) <= Self.maximumSegments else { return nil }
+            levels.append(level)
             var hasChanged = false
             for index in segments.indices {
                 guard let decoded = Self.decoded(segments[index][...]) else { continue }
@@ -69,8 +68,10 @@ struct PathReadings {
         return output.count == bytes.count ? nil : output
     }
 
+    /// Whether some servers separate segments at `byte`.
+    static func isSeparator(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\") }
+
     private static func segment(_ bytes: [UInt8]) -> Segment {
-        let isSeparator = { (byte: UInt8) in byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\") }
         let parts =
             bytes.contains(where: isSeparator)
             ? bytes.split(omittingEmptySubsequences: false, whereSeparator: isSeparator) : []
@@ -109,7 +110,7 @@ struct PathToken {
     }
 
     /// Folded text; canonically equivalent Unicode is equal.
-    struct Text: Equatable {
+    struct Text: Hashable, Sendable {
         let bytes: [UInt8]
         private let unicode: String?
 
@@ -121,6 +122,10 @@ struct PathToken {
         static func == (lhs: Text, rhs: Text) -> Bool {
             if let left = lhs.unicode, let right = rhs.unicode { return left == right }
             return lhs.bytes == rhs.bytes
+        }
+
+        func hash(into hasher: inout Hasher) {
+            if let unicode { hasher.combine(unicode) } else { hasher.combine(self.bytes) }
         }
 
         func hasPrefix(_ prefix: Text) -> Bool {
@@ -135,6 +140,8 @@ struct PathToken {
     /// Without parameters, and without dots and spaces at the end.
     let canonical: Text
     let kind: Kind
+    /// Whether there are parameters, or what some take for a query.
+    let hasParameters: Bool
 
     init(_ bytes: ArraySlice<UInt8>) {
         let folded = Self.folded(bytes)
@@ -143,6 +150,7 @@ struct PathToken {
         let isTrimmed = { (byte: UInt8) in byte == UInt8(ascii: ".") || byte == UInt8(ascii: " ") }
         let end = named.lastIndex { !isTrimmed($0) }.map { $0 + 1 } ?? named.startIndex
         self.whole = Text(folded: folded)
+        self.hasParameters = named.count < folded.count
         self.canonical = Text(folded: Array(named[..<end]))
         if end > named.startIndex {
             self.kind = .name

@@ -39,6 +39,8 @@ package struct ViewerCredential: Equatable, Sendable {
 package struct ViewerCookieSigner: Sendable {
     /// The longest value that is looked at, in bytes.
     package static let maximumLength = 160
+    /// How long the code at the end is: 32 bytes in base64url.
+    private static let codeLength = 43
 
     private let cookieKey: PurposeKey
     private let addressKey: PurposeKey
@@ -57,7 +59,7 @@ package struct ViewerCookieSigner: Sendable {
     package func mint(_ credential: ViewerCredential, slug: Slug) -> String {
         let issued = String(credential.issuedAt.millisecondsSinceEpoch, radix: 36)
         let payload = "v1.\(credential.viewerID).\(issued).\(credential.passwordProof ?? "")"
-        return "\(payload).\(self.code(payload, slug: slug))"
+        return "\(payload).\(String(decoding: self.code(payload.utf8, slug: slug), as: UTF8.self))"
     }
 
     /// The credential in `value`; nil unless it was minted with this key for `slug`.
@@ -69,30 +71,37 @@ package struct ViewerCookieSigner: Sendable {
         slug: Slug,
         notBefore: Timestamp? = nil
     ) -> ViewerCredential? {
-        guard value.utf8.count <= Self.maximumLength, let dot = value.lastIndex(of: ".") else {
-            return nil
-        }
-        let payload = String(value[..<dot])
-        let given = value[value.index(after: dot)...]
-        guard constantTimeEquals(given.utf8, self.code(payload, slug: slug).utf8) else { return nil }
-        let fields = payload.split(separator: ".", omittingEmptySubsequences: false)
-        guard fields.count == 4, fields[0] == "v1", ViewerCredential.isViewerID(fields[1]),
-            let issued = Int64(fields[2], radix: 36)
+        guard value.utf8.count <= Self.maximumLength else { return nil }
+        var text = String(value)
+        return text.withUTF8 { self.verify($0, slug: slug, notBefore: notBefore) }
+    }
+
+    private func verify(_ value: UnsafeBufferPointer<UInt8>, slug: Slug, notBefore: Timestamp?) -> ViewerCredential? {
+        let dot = UInt8(ascii: ".")
+        let end = value.count - Self.codeLength - 1
+        guard end > 0, value[end] == dot else { return nil }
+        let payload = value[..<end]
+        let expected = self.code(payload, slug: slug)
+        guard constantTimeEquals(UnsafeBufferPointer(rebasing: value[(end + 1)...]), expected) else { return nil }
+        let fields = payload.split(separator: dot, maxSplits: 4, omittingEmptySubsequences: false)
+        guard fields.count == 4, fields[0].elementsEqual("v1".utf8) else { return nil }
+        let viewerID = String(decoding: fields[1], as: UTF8.self)
+        guard ViewerCredential.isViewerID(viewerID),
+            let issued = Int64(String(decoding: fields[2], as: UTF8.self), radix: 36)
         else { return nil }
         let issuedAt = Timestamp(millisecondsSinceEpoch: issued)
         if let notBefore, issuedAt < notBefore { return nil }
-        return ViewerCredential(
-            viewerID: String(fields[1]),
-            issuedAt: issuedAt,
-            passwordProof: fields[3].isEmpty ? nil : String(fields[3])
-        )
+        let proof = fields[3].isEmpty ? nil : String(decoding: fields[3], as: UTF8.self)
+        return ViewerCredential(viewerID: viewerID, issuedAt: issuedAt, passwordProof: proof)
     }
 
     /// The identifier of a client address within one session, `ip_` and 16 hexadecimal digits: it tells addresses
     /// apart without revealing them, and differs from session to session.
     package func addressID(of address: ClientAddress, slug: Slug) -> String {
-        let code = self.addressKey.code(for: "\(slug.rawValue)\n\(address.identityText)")
-        return "ip_" + code.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let code = self.addressKey.code(for: Array(slug.rawValue.utf8) + [UInt8(ascii: "\n")] + address.identityBytes)
+        let digits = Array("0123456789abcdef".utf8)
+        let text = code.prefix(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return String(decoding: Array("ip_".utf8) + text, as: UTF8.self)
     }
 
     /// A digest of a session's password (128 bits, base64url) that cannot be checked offline without the key.
@@ -100,12 +109,12 @@ package struct ViewerCookieSigner: Sendable {
         base64URL(self.passwordKey.code(for: "\(session.rawValue)\n\(password)").prefix(16))
     }
 
-    /// A keyed digest of Basic credentials (`user:password`).
-    func basicProof(_ credentials: [UInt8], session: SessionID) -> String {
-        base64URL(self.basicKey.code(for: Array("\(session.rawValue)\n".utf8) + credentials))
+    /// A keyed digest of Basic credentials (`user:password`): 32 bytes.
+    func basicProof(_ credentials: [UInt8], session: SessionID) -> [UInt8] {
+        self.basicKey.code(for: Array(session.rawValue.utf8) + [UInt8(ascii: "\n")] + credentials)
     }
 
-    private func code(_ payload: String, slug: Slug) -> String {
-        base64URL(self.cookieKey.code(for: "\(slug.rawValue)\n\(payload)"))
+    private func code(_ payload: some Collection<UInt8>, slug: Slug) -> [UInt8] {
+        base64URLBytes(self.cookieKey.code(for: Array(slug.rawValue.utf8) + [UInt8(ascii: "\n")] + payload))
     }
 }

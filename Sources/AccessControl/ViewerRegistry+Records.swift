@@ -114,8 +114,11 @@ extension ViewerRegistry {
 
     func slot(_ handle: ViewerHandle) -> Int32? {
         guard self.records.indices.contains(Int(handle.slot)) else { return nil }
-        let record = self.records[Int(handle.slot)]
-        return record.generation == handle.generation && record.presence != .free ? handle.slot : nil
+        let index = Int(handle.slot)
+        guard self.records[index].generation == handle.generation, self.records[index].presence != .free else {
+            return nil
+        }
+        return handle.slot
     }
 
     /// The record with this identifier, or the browser that had it before its cookie came back.

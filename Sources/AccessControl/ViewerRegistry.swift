@@ -78,6 +78,7 @@ package struct ViewerRegistry: Sendable {
     var free: [Int32] = []
     var browsers: [String: Int32] = [:]
     var addresses: [ClientAddress: Int32] = [:]
+    private var appliedKicks: Set<String> = []
     var latest = Timestamp(millisecondsSinceEpoch: .min)
 
     /// A registry without viewers; `signer` and `slug` give addresses their identifiers.
@@ -143,7 +144,9 @@ package struct ViewerRegistry: Sendable {
         self.records[Int(slot)].openStreams -= 1
         self.records[Int(slot)].lastSeen = now
         self.openStreamCount -= 1
-        if self.records[Int(slot)].openStreams == 0 { self.move(slot, to: .lingering) }
+        if self.records[Int(slot)].openStreams == 0 {
+            self.move(slot, to: self.records[Int(slot)].isKicked ? .absent : .lingering)
+        }
     }
 
     /// Adds bytes sent on a stream that stays open.
@@ -181,12 +184,15 @@ package struct ViewerRegistry: Sendable {
         return KickedViewer(viewerID: record.id, addressID: self.addressID(record.address), kickedAt: now)
     }
 
-    /// Takes over the kicks of a new revision of the session: cookies issued to a kicked address viewer are refused,
-    /// even if they come back only now.
+    /// Takes over the kicks of a new revision of the session, all of them; those already applied are skipped.
+    ///
+    /// Cookies issued to a kicked address viewer are refused, even if they come back only now; a kicked viewer stops
+    /// being present with its last stream.
     package mutating func applyKicks(_ kicked: [KickedViewer]) {
-        for viewer in kicked {
+        for viewer in kicked where self.appliedKicks.insert(viewer.viewerID).inserted {
             guard let slot = self.find(viewer.viewerID) else { continue }
             self.records[Int(slot)].isKicked = true
+            if self.records[Int(slot)].openStreams == 0 { self.move(slot, to: .absent) }
         }
     }
 }
