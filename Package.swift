@@ -167,6 +167,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "AccessControlTests",
+            dependencies: ["AccessControl", "SessionModel", "DaypassTestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),
         .testTarget(
             name: "TunnelProtocolTests",
