@@ -243,6 +243,38 @@ struct RelayTests {
         }
     }
 
+    @Test func uploadGoesOnAfterAnEarlyAnswerThatKeepsTheConnection() async throws {
+        try await Setup.run { setup, tunnel in
+            let stream = try await tunnel.open(["PUT / HTTP/1.1", "Content-Length: 6"], end: false)
+            let connection = try await setup.app.connection()
+            try await stream.send("123")
+            _ = try await connection.readHead()
+            try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            try await stream.state.wait { $0.hasEnded }
+            try await stream.send("456")
+            try await stream.end()
+            #expect(try await connection.read(count: 6) == "123456")
+            #expect(try await setup.agent.summaries(1)[0].outcome == .completed)
+            let next = try await tunnel.open(["GET /next HTTP/1.1"])
+            #expect(try await connection.readHead().first == "GET /next HTTP/1.1")
+            try await connection.send("HTTP/1.1 204 No Content\r\n\r\n")
+            #expect(try await next.over().hasEnded)
+            #expect(setup.app.connectionCount == 1)
+        }
+    }
+
+    @Test func endlessInformationalAnswersAreCut() async throws {
+        try await Setup.run { setup, tunnel in
+            let stream = try await tunnel.open(["GET / HTTP/1.1"])
+            let connection = try await setup.app.connection()
+            _ = try await connection.readHead()
+            try await connection.send(String(repeating: "HTTP/1.1 102 Processing\r\n\r\n", count: 100))
+            let state = try await stream.over()
+            #expect(state.reset == .upstreamProtocolError)
+            #expect(state.heads.count <= 32)
+        }
+    }
+
     @Test(arguments: [
         ["GET http://example.org/ HTTP/1.1"], ["CONNECT / HTTP/1.1"], ["GET / HTTP/1.1", "Host: a", "Host: b"],
         ["GET / HTTP/1.1", "Content-Length: 5"], ["GET / HTTP/1.1", "Content-Length: 5", "Transfer-Encoding: chunked"],

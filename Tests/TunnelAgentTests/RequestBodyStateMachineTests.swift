@@ -82,4 +82,42 @@ struct RequestBodyStateMachineTests {
         }
         #expect(throws: HTTPParseError.self) { try self.machine("Content-Length: 5\r\nContent-Length: 5\r\n") }
     }
+
+    /// Random deliveries against a model that only counts: a request ends in order exactly when the bytes delivered are
+    /// the bytes announced, whatever their pieces.
+    @Test(arguments: 0..<200)
+    func agreesWithAModelThatCounts(seed: Int) throws {
+        var generator = SeededGenerator(state: UInt64(seed))
+        let announced = Bool.random(using: &generator) ? Int.random(in: 0...20, using: &generator) : nil
+        let version: TunnelVersion = Bool.random(using: &generator) ? .v0 : .v1
+        var machine = try self.machine(announced.map { "Content-Length: \($0)\r\n" } ?? "", version: version)
+        var delivered = 0
+        var chunks = 0
+        while Int.random(in: 0..<5, using: &generator) > 0 {
+            let count = Int.random(in: 1...8, using: &generator)
+            machine.decide(end: false)
+            delivered += count
+            let action = machine.dataReceived(count)
+            if let announced {
+                #expect(action == (delivered <= announced ? .send : .abort))
+                if delivered > announced { return }
+            } else {
+                #expect(action == .sendChunk(first: chunks == 0))
+                chunks += 1
+            }
+        }
+        if machine.isUndecided {
+            machine.decide(end: true)
+            #expect(machine.isComplete && delivered == 0)
+            return
+        }
+        let end = machine.endReceived()
+        if let announced {
+            #expect(end == (delivered == announced ? .finish : .abort))
+            #expect(machine.isComplete == (delivered == announced))
+        } else {
+            #expect(end == .finishChunks(first: chunks == 0))
+            #expect(machine.isComplete)
+        }
+    }
 }
