@@ -26,6 +26,8 @@ package struct TunnelAgentConfiguration: Sendable {
     package var timeouts = Timeouts()
     /// How many connections to the local app there may be.
     package var pool = PoolLimits()
+    /// Where the two clocks are read whose difference shows that the machine slept.
+    package var readClocks: @Sendable () -> ClockReadings = { .system() }
 
     /// Describes an agent with the default limits.
     package init(edgeURL: String, sessionToken: String, target: LocalTarget) {
@@ -53,6 +55,8 @@ package struct TunnelAgentConfiguration: Sendable {
         /// How long a connection to the local app is kept without a request; below the 60 to 75 s after
         /// which common servers close.
         package var idle: Duration = .seconds(30)
+        /// How often the clocks are compared to notice that the machine slept.
+        package var clockCheck: Duration = .seconds(2)
         /// How long open requests may take to finish after a graceful shutdown began; WebSockets are not waited for.
         package var drain: Duration = .seconds(5)
 

@@ -71,12 +71,12 @@ struct ReconnectTests {
     }
 
     @Test func sleepShowsAsALeadOfTheContinuousClock() {
-        var detector = SleepDetector(continuous: .seconds(100), suspending: .seconds(40))
-        #expect(detector.observe(continuous: .seconds(102), suspending: .seconds(42)) == nil)
+        var detector = SleepDetector(.init(continuous: .seconds(100), suspending: .seconds(40)))
+        #expect(detector.observe(.init(continuous: .seconds(102), suspending: .seconds(42))) == nil)
         // A timer that fires late is not sleep: both clocks went on.
-        #expect(detector.observe(continuous: .seconds(200), suspending: .seconds(140)) == nil)
-        #expect(detector.observe(continuous: .seconds(3800), suspending: .seconds(142)) == .seconds(3598))
-        #expect(detector.observe(continuous: .seconds(3802), suspending: .seconds(144)) == nil)
+        #expect(detector.observe(.init(continuous: .seconds(200), suspending: .seconds(140))) == nil)
+        #expect(detector.observe(.init(continuous: .seconds(3800), suspending: .seconds(142))) == .seconds(3598))
+        #expect(detector.observe(.init(continuous: .seconds(3802), suspending: .seconds(144))) == nil)
     }
 
     @Test(

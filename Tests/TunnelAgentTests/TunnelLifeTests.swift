@@ -184,6 +184,30 @@ struct TunnelLifeTests {
         }
     }
 
+    @Test func sleepMakesEveryConnectionAnew() async throws {
+        let slept = Watched(Duration.zero)
+        let edge = try await FakeEdge.start()
+        let agent = self.agent(edge) {
+            $0.connections = 2
+            $0.timeouts.clockCheck = .milliseconds(5)
+            $0.readClocks = { ClockReadings(continuous: slept.value, suspending: .zero) }
+        }
+        let first = try await edge.tunnel(0)
+        let second = try await edge.tunnel(1)
+        slept.update { $0 = .seconds(3600) }
+        let wake = try await agent.event { event in
+            if case .wokeUp(let after) = event { after } else { nil }
+        }
+        #expect(wake == .seconds(3600))
+        _ = try await edge.tunnel(3)
+        #expect(try await first.closed() != nil)
+        #expect(try await second.closed() != nil)
+        agent.cancel()
+        _ = await agent.result()
+        #expect(edge.tunnelCount == 4)
+        try await edge.stop()
+    }
+
     @Test func pushesAreReported() async throws {
         try await Setup.run { setup, tunnel in
             try await tunnel.run { $0.sendPush("{\"viewers\":3}") }

@@ -15,8 +15,6 @@ final class TunnelSupervisor {
         case ended
     }
 
-    /// How often the clocks are compared.
-    private static let clockInterval: TimeAmount = .seconds(2)
     /// How often a stopping agent looks whether everything was sent.
     private static let sendCheckInterval: TimeAmount = .milliseconds(5)
     /// How long closing connections may take to say goodbye.
@@ -57,7 +55,7 @@ final class TunnelSupervisor {
         self.onEnd = onEnd
         self.relay = try LocalRelay(configuration: configuration, eventLoop: eventLoop, onEvent: onEvent)
         self.dialer = try TunnelDialer(configuration: configuration, eventLoop: eventLoop)
-        self.sleepDetector = SleepDetector(continuous: Self.continuousNow(), suspending: Self.suspendingNow())
+        self.sleepDetector = SleepDetector(configuration.readClocks())
     }
 
     /// Whether to ask the edge to replace another agent: only until a connection stood, so that two agents cannot evict
@@ -186,11 +184,8 @@ final class TunnelSupervisor {
 
     private func watchClocks() {
         self.clockTimer = self.eventLoop.assumeIsolated()
-            .scheduleTask(in: Self.clockInterval) {
-                let slept = self.sleepDetector.observe(
-                    continuous: Self.continuousNow(),
-                    suspending: Self.suspendingNow()
-                )
+            .scheduleTask(in: TimeAmount(self.configuration.timeouts.clockCheck)) {
+                let slept = self.sleepDetector.observe(self.configuration.readClocks())
                 if let slept { self.wokeUp(after: slept) }
                 if self.state == .running { self.watchClocks() }
             }
@@ -204,12 +199,6 @@ final class TunnelSupervisor {
         for slot in self.slots where !slot.isEmpty { slot.restart() }
         self.connectionCount = self.slots.count(where: \.isStanding)
     }
-
-    private static func continuousNow() -> Duration { Self.clockOrigin.continuous.duration(to: .now) }
-
-    private static func suspendingNow() -> Duration { Self.clockOrigin.suspending.duration(to: .now) }
-
-    private static let clockOrigin = (continuous: ContinuousClock.now, suspending: SuspendingClock.now)
 }
 
 extension TunnelAgentEnd {

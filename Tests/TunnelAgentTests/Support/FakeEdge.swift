@@ -137,7 +137,10 @@ final class FakeEdge: Sendable {
 
     struct StreamState: Sendable {
         var heads: [String] = []
+        /// The body's first mebibyte.
         var body = ByteBuffer()
+        /// How long it is so far.
+        var bodyBytes = 0
         var hasEnded = false
         var trailers: String?
         var reset: TunnelResetReason?
@@ -211,7 +214,10 @@ final class FakeEdge: Sendable {
         }
 
         func tunnelStreamReceived(data: ByteBuffer) {
-            self.state.update { $0.body.writeImmutableBuffer(data) }
+            self.state.update {
+                $0.bodyBytes += data.readableBytes
+                if $0.bodyBytes <= 1 << 20 { $0.body.writeImmutableBuffer(data) }
+            }
             if self.consumes, let id = self.id { self.connection.consumed(data.readableBytes, on: id) }
         }
 

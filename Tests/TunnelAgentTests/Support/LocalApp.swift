@@ -60,7 +60,10 @@ final class LocalApp: Sendable {
     }
 
     struct Received: Sendable {
+        /// What was read and not taken yet, of the first mebibyte.
         var bytes = ByteBuffer()
+        /// How much was read in all.
+        var total = 0
         var end: End?
     }
 
@@ -157,7 +160,10 @@ final class LocalApp: Sendable {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let bytes = self.unwrapInboundIn(data)
-            self.connection.received.update { $0.bytes.writeImmutableBuffer(bytes) }
+            self.connection.received.update {
+                $0.total += bytes.readableBytes
+                if $0.total <= 1 << 20 { $0.bytes.writeImmutableBuffer(bytes) }
+            }
         }
 
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
