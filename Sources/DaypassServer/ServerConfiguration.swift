@@ -36,6 +36,8 @@ package struct ServerConfiguration: Sendable {
     package init(config: ConfigReader, defaultDataPath: String) throws {
         self.edge = try EdgeConfiguration(config: config.scoped(to: "edge"))
         self.control = try ControlAPIConfiguration(config: config.scoped(to: "control"))
+        // A proxy that is trusted before the edge is trusted before the control API, unless that has its own list.
+        if self.control.trustedProxies.isEmpty { self.control.trustedProxies = self.edge.trustedProxies }
         self.sessions = try SessionServiceConfiguration(config: config.scoped(to: "sessions"))
         self.forgetting = try SessionForgetterConfiguration(config: config.scoped(to: "sessions"))
         self.access = config.string(forKey: "control.auth") == nil ? nil : self.control.access
