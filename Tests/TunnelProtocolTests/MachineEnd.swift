@@ -131,10 +131,9 @@ final class MachineEnd {
     ) {
         switch action {
         case .deliver, .deliverThenGiveUp:
-            var record = self.received[id, default: Received()]
-            if record.ended || record.reset != nil { record.isBroken = true }
-            deliver(&record)
-            self.received[id] = record
+            let isOver = self.received[id].map { $0.ended || $0.reset != nil } ?? false
+            if isOver { self.received[id]?.isBroken = true }
+            deliver(&self.received[id, default: Received()])
             if case .deliverThenGiveUp(let other) = action { self.received[other]?.reset = .bufferLimit }
         case .discard: break
         case .reset(let reason): self.received[id, default: Received()].reset = reason

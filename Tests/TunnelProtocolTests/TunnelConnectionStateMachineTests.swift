@@ -97,6 +97,23 @@ private func data(_ count: Int) -> ByteBuffer { ByteBuffer(repeating: 0x61, coun
         #expect(pair.edge.closed == .backlogLimit)
     }
 
+    @Test func aPeerThatSendsButDoesNotReadIsClosed() {
+        let pair = MachinePair(
+            .v1,
+            edge: {
+                $0.initialStreamWindow = 16 << 10
+                $0.maximumStreamWindow = 16 << 10
+            }
+        )
+        let id = pair.openAnswered()
+        var last = TunnelConnectionStateMachine.OnStreamFrame.deliver
+        for _ in 0..<20_000 where last == .deliver {
+            last = pair.edge.machine.dataReceived(8 << 10, on: id, webSocket: false, end: false, now: .at(1))
+            pair.edge.machine.consumed(8 << 10, on: id, now: .at(1))
+        }
+        #expect(last == .close(.backlogLimit))
+    }
+
     // MARK: Requests and answers
 
     @Test(arguments: [TunnelVersion.v0, .v1])

@@ -88,7 +88,7 @@ extension TunnelConnectionStateMachine {
     package mutating func pingReceived(_ token: UInt64) -> OnConnectionFrame {
         if let refusal = self.checkOpen() { return .close(refusal) }
         self.sender.enqueueControl(TunnelFrame(stream: 0, .pong(token)))
-        return self.checkBacklog()
+        return .none
     }
 
     /// PONG, both versions.
@@ -146,7 +146,6 @@ extension TunnelConnectionStateMachine {
         if isFull || (self.version == .v0 && self.isLocallyDraining) {
             self.recentResets.insert(stream)
             self.sender.enqueueControl(TunnelFrame(stream: stream, .reset(.refused)))
-            if case .close(let reason) = self.checkBacklog() { return .close(reason) }
             return .refuse
         }
         var record = Stream(kind: kind, window: TunnelReceiveWindow(size: self.initialStreamWindow))
@@ -338,16 +337,12 @@ extension TunnelConnectionStateMachine {
     // MARK: Checks
 
     /// Nil when frames other than HELLO are legal now.
+    ///
+    /// Whatever arrives may make us answer with control frames; a peer that does not read them gets no more of them.
     private mutating func checkOpen() -> TunnelCloseReason? {
-        if self.phase == .open {
-            self.liveness.heard()
-            return nil
-        }
-        return .protocolError("a frame before the hello")
-    }
-
-    private func checkBacklog() -> OnConnectionFrame {
-        self.sender.controlBacklog > Self.controlLimit ? .close(.backlogLimit) : .none
+        guard self.phase == .open else { return .protocolError("a frame before the hello") }
+        self.liveness.heard()
+        return self.sender.controlBacklog > Self.controlLimit ? .backlogLimit : nil
     }
 
     private func lookup(_ stream: UInt32) -> Lookup {
