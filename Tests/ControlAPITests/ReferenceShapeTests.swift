@@ -97,7 +97,7 @@ struct ReferenceShapeTests {
         ] {
             let answer = try await api.call(method, target)
             #expect(answer.status == 404)
-            #expect(answer.body == #"{"error":"Session not found","code":"session_not_found"}"#)
+            #expect(answer.body == #"{"error":"Session not found"}"#)
         }
     }
 
