@@ -263,6 +263,14 @@ def test_x_daypass_password(open_tunnel):
     assert tunnel.ask("/").status == 200
 
 
+def test_credentials_for_daypass_never_reach_the_app(open_tunnel):
+    tunnel = open_tunnel("--password", "for the edge")
+    headers = [("X-Daypass-Password", "for the edge"), ("Authorization", "Bearer for-the-app")]
+    seen = dict(tunnel.ask("/", headers=headers).json()["fields"])
+    assert seen["Authorization"] == "Bearer for-the-app", "the app's own credentials pass"
+    assert "for the edge" not in seen.values()
+
+
 def test_password_form(open_tunnel, addresses):
     tunnel = open_tunnel("--password", "pässword 1")
     origin = f"http://127.0.0.1:{tunnel.server.edge_port}"
@@ -330,7 +338,7 @@ def test_basic_auth_refuses_wrong_credentials(open_tunnel):
 def test_basic_auth_with_the_right_password(server, app, address):
     """The credentials of POST /sessions open the session (with a version 0 agent behind it)."""
     session = server.create(authMode="basic")
-    agent = V0Agent(session["edgeUrl"], session["sessionToken"], lambda s: s.respond(200, [], b"in"))
+    agent = V0Agent(session["edgeUrl"], session["sessionToken"], lambda s: s.respond(200, [], (s.get("authorization") or "in").encode()))
     value = base64.b64encode(f"worm:{session['password']}".encode()).decode()
 
     def ask(scheme="Basic"):

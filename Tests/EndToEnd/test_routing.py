@@ -80,6 +80,11 @@ def test_routing_cookie_makes_absolute_assets_work(shared, address):
     assert "; ".join(sent) == "theme=dark; lang=de", "Daypass cookies are never forwarded"
 
 
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html"])
+def test_every_visit_sets_the_routing_cookie(shared, address, accept):
+    assert cookies_of(shared.ask("/", headers=[("Accept", accept)] if accept else [], source=address))
+
+
 def test_without_the_cookie_absolute_assets_are_404(shared, address):
     with shared.viewer(address) as viewer:
         assert viewer.request("GET", "/src/main.js", shared.base_host).answer().status == 404
