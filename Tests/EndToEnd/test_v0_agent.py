@@ -131,7 +131,7 @@ def test_cancel_aborts_the_app(tunnel, local):
 
     path = local.route(route)
     stream = tunnel.request(path)
-    assert stream.head()[0] == 200
+    assert stream.head()[0] == 200 and stream.next() == (v0.STREAM_DATA, b"x")
     stream.send(v0.STREAM_CANCEL)
     call = local.wait_call(path)
     assert call.finished.wait(10) and call.left is not None and call.left < 3
