@@ -54,12 +54,12 @@ extension StatusScreen {
         var lines = [title, StyledLine()]
         func fact(_ label: String, _ value: String, _ emphasis: StyledLine.Emphasis = .plain) {
             let value = TerminalText.safe(value)
-            let start = StyledLine(TerminalText.padded(label, to: Self.labelWidth), .faint)
             if Self.labelWidth + TerminalText.width(value) <= columns {
-                lines.append(start.adding(value, emphasis))
+                let start = TerminalText.padded(label, to: Self.labelWidth)
+                lines.append(StyledLine(start, .faint).adding(value, emphasis))
             } else {
                 // A long link gets whole lines, so that a terminal can select it.
-                lines.append(start)
+                lines.append(StyledLine(label, .faint))
                 lines += TerminalText.wrapped(value, to: columns).map { StyledLine($0, emphasis) }
             }
         }
