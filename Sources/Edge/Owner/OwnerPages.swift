@@ -158,8 +158,11 @@ struct OwnerPages {
         let value = self.edge.ownerPassSigner.mint(record: record, issuedAt: now, expiresAt: expires)
         let secure = self.request.scheme == "https" ? "; Secure" : ""
         let age = (expires - now).components.seconds
-        return
-            "\(DaypassCookie.ownerPass(session.slug.rawValue))=\(value); Path=/; Max-Age=\(age); HttpOnly; SameSite=Lax\(secure)"
+        // Where sessions have hosts of their own, the owner's room is on another host than the app's pages.
+        let address = self.edge.publicAddress
+        let domain = address.style == .subdomain && !address.isLoopback ? "; Domain=\(address.host)" : ""
+        let name = DaypassCookie.ownerPass(session.slug.rawValue)
+        return "\(name)=\(value); Path=/; Max-Age=\(age); HttpOnly; SameSite=Lax\(domain)\(secure)"
     }
 
     private var isCrossSiteArrival: Bool {
