@@ -306,7 +306,8 @@ final class Exchange {
                     failed: false,
                     requestID: requestID
                 ),
-                status: error.code.httpStatus
+                status: error.code.httpStatus,
+                requestID: requestID
             )
         } else {
             answer = .refusal(error, prefersHTML: prefersHTML, requestID: requestID)

@@ -203,7 +203,8 @@ struct OwnerPages {
                     failed: true,
                     requestID: requestID
                 ),
-                status: ErrorCode.passwordRequired.httpStatus
+                status: ErrorCode.passwordRequired.httpStatus,
+                requestID: requestID
             )
         }
         let known = self.request.head.cookie(DaypassCookie.viewer(session.slug.rawValue))

@@ -24,8 +24,8 @@ struct EdgeAnswer {
     }
 
     /// A page of the edge's own, under the pages' content security policy.
-    static func page(_ html: String, status: Int = 200) -> EdgeAnswer {
-        EdgeAnswer(
+    static func page(_ html: String, status: Int = 200, requestID: String? = nil) -> EdgeAnswer {
+        var answer = EdgeAnswer(
             status: status,
             contentType: "text/html; charset=utf-8",
             body: html,
@@ -33,6 +33,8 @@ struct EdgeAnswer {
                 ("Content-Security-Policy", EdgePages.contentSecurityPolicy), ("Referrer-Policy", "no-referrer"),
             ]
         )
+        if let requestID { answer.fields.append(("X-Request-Id", requestID)) }
+        return answer
     }
 
     /// A refusal: a page for browsers, the documented JSON otherwise.
