@@ -34,62 +34,44 @@ final class EdgeCounters: Sendable {
 
     /// The figures for `GET /metrics`.
     func samples(bufferedBytes: Int) -> [MetricSample] {
-        func value(_ counter: borrowing Atomic<Int>) -> Double { Double(counter.load(ordering: .relaxed)) }
-        var samples = [
-            MetricSample(
-                name: "daypass_edge_connections_open",
-                help: "Viewer connections open now.",
-                kind: .gauge,
-                value: value(self.connectionsOpen)
-            ),
-            MetricSample(
-                name: "daypass_edge_connections_total",
-                help: "Viewer connections accepted.",
-                kind: .counter,
-                value: value(self.connectionsTotal)
-            ),
-            MetricSample(
-                name: "daypass_edge_requests_total",
-                help: "Requests finished, answered by apps or by the edge.",
-                kind: .counter,
-                value: value(self.exchanges)
-            ),
-            MetricSample(
-                name: "daypass_edge_response_bytes_total",
-                help: "Body bytes relayed to viewers.",
-                kind: .counter,
-                value: value(self.bytes)
-            ),
-            MetricSample(
-                name: "daypass_edge_malformed_requests_total",
-                help: "Requests refused because they are not valid HTTP.",
-                kind: .counter,
-                value: value(self.malformed)
-            ),
-            MetricSample(
-                name: "daypass_edge_tunnels_accepted_total",
-                help: "Tunnel connections accepted from agents.",
-                kind: .counter,
-                value: value(self.tunnels)
-            ),
-            MetricSample(
-                name: "daypass_edge_buffered_bytes",
-                help: "Bytes held for tunnels and viewers now.",
-                kind: .gauge,
-                value: Double(bufferedBytes)
-            ),
-        ]
-        for (code, count) in self.refusals.withLock({ $0 }).sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            samples.append(
-                MetricSample(
-                    name: "daypass_edge_refusals_total",
-                    help: "Requests the edge refused, by code.",
-                    kind: .counter,
-                    labels: [("code", code.rawValue)],
-                    value: Double(count)
-                )
-            )
+        func sample(
+            _ name: String,
+            _ help: String,
+            _ kind: MetricSample.Kind,
+            _ value: Int,
+            labels: [(name: String, value: String)] = []
+        ) -> MetricSample {
+            MetricSample(name: "daypass_edge_\(name)", help: help, kind: kind, labels: labels, value: Double(value))
         }
-        return samples
+        func read(_ counter: borrowing Atomic<Int>) -> Int { counter.load(ordering: .relaxed) }
+        let refusals = self.refusals.withLock { $0 }.sorted { $0.key.rawValue < $1.key.rawValue }
+        return [
+            sample("connections_open", "Viewer connections open now.", .gauge, read(self.connectionsOpen)),
+            sample("connections_total", "Viewer connections accepted.", .counter, read(self.connectionsTotal)),
+            sample(
+                "requests_total",
+                "Requests finished, answered by apps or by the edge.",
+                .counter,
+                read(self.exchanges)
+            ),
+            sample("response_bytes_total", "Body bytes relayed to viewers.", .counter, read(self.bytes)),
+            sample(
+                "malformed_requests_total",
+                "Requests refused because they are not valid HTTP.",
+                .counter,
+                read(self.malformed)
+            ),
+            sample("tunnels_accepted_total", "Tunnel connections accepted from agents.", .counter, read(self.tunnels)),
+            sample("buffered_bytes", "Bytes held for tunnels and viewers now.", .gauge, bufferedBytes),
+        ]
+            + refusals.map { code, count in
+                sample(
+                    "refusals_total",
+                    "Requests the edge refused, by code.",
+                    .counter,
+                    count,
+                    labels: [("code", code.rawValue)]
+                )
+            }
     }
 }
