@@ -69,8 +69,12 @@ package struct DaypassServer: Sendable {
             clock: self.clock
         )
         let (bound, edgeIsBound) = AsyncStream.makeStream(of: SocketAddress.self, bufferingPolicy: .bufferingNewest(1))
+        // Viewers may use up what the system allows but not the descriptors everything else needs.
+        var edgeConfiguration = self.configuration.edge
+        let descriptors = FileDescriptorLimit.raised() - FileDescriptorLimit.reserve
+        edgeConfiguration.maximumConnections = max(64, min(edgeConfiguration.maximumConnections, descriptors))
         let edge = EdgeService(
-            configuration: self.configuration.edge,
+            configuration: edgeConfiguration,
             sessions: sessions,
             feed: feed,
             initialSessions: try await self.rememberedSessions(),

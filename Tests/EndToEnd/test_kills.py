@@ -1,6 +1,7 @@
 """Restarts and kills of each part at each moment."""
 
 import json
+import resource
 import signal
 import sqlite3
 import threading
@@ -369,3 +370,16 @@ def test_server_restart_with_a_v0_agent(tmp_path):
     agent.close()
     server.close_api()
     server.kill()
+
+
+def test_a_server_takes_the_descriptors_the_system_allows(start_server):
+    """A shell's soft limit is often 1024; every viewer needs one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    low = min(512, hard - 1)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
+    try:
+        server = start_server()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (line,) = [x for x in open(f"/proc/{server.pid}/limits") if x.startswith("Max open files")]
+    assert line.split()[3:5] == [str(hard), str(hard)]
