@@ -28,6 +28,8 @@ package struct EdgeConfiguration: Sendable {
     package var maximumConnections = 20_000
     /// Streams open at once in one session.
     package var maximumStreamsPerSession = 256
+    /// Streams open at once from one viewer address in one session, so that nobody can hold all of them.
+    package var maximumStreamsPerAddress = 192
     /// Requests per second of one session, with a burst of twice as many.
     package var requestsPerSecondPerSession = 100_000
     /// Requests per second of one viewer address in one session, with a burst of twice as many.
@@ -55,7 +57,7 @@ package struct EdgeConfiguration: Sendable {
     /// Reads the keys of the scope `edge`.
     ///
     /// `host`, `port`, `publicUrl` (absolute http or https URL), `urlStyle` (`path`, `subdomain`), `tls.certificate`,
-    /// `tls.key` (paths), `trustedProxies` (list of CIDR ranges), `reconnectGraceSeconds` (0…60), `maxConnections`, `maxStreamsPerSession` (1…10000), `requestsPerSecond`, `requestsPerSecondPerAddress`,
+    /// `tls.key` (paths), `trustedProxies` (list of CIDR ranges), `reconnectGraceSeconds` (0…60), `maxConnections`, `maxStreamsPerSession` and `maxStreamsPerAddress` (1…10000), `requestsPerSecond`, `requestsPerSecondPerAddress`,
     /// `headTimeoutSeconds` (1…300), `idleTimeoutSeconds` (1…3600), `responseTimeoutSeconds` (1…3600).
     /// Throws `validation_error` naming the key.
     package init(config: ConfigReader) throws {
@@ -92,6 +94,12 @@ package struct EdgeConfiguration: Sendable {
             config,
             "maxStreamsPerSession",
             self.maximumStreamsPerSession,
+            1...10_000
+        )
+        self.maximumStreamsPerAddress = try Self.integer(
+            config,
+            "maxStreamsPerAddress",
+            self.maximumStreamsPerAddress,
             1...10_000
         )
         self.requestsPerSecondPerSession = try Self.integer(

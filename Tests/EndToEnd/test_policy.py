@@ -252,6 +252,20 @@ def test_viewer_limit(open_tunnel, addresses):
         stream.close()
 
 
+def test_one_address_cannot_hold_every_stream(start_server, open_tunnel, addresses, tmp_path):
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"edge": {"maxStreamsPerAddress": 2}}')
+    server = start_server("--config", settings)
+    tunnel = open_tunnel(server=server)
+    streams = [open_stream(tunnel, addresses[0]) for _ in range(2)]
+    refused = tunnel.ask("/", source=addresses[0])
+    assert (refused.status, refused.code()) == (429, "rate_limited") and refused.get("retry-after")
+    assert tunnel.ask("/", source=addresses[1]).status == 200, "others are not affected"
+    streams[0].close()
+    eventually(lambda: tunnel.ask("/", source=addresses[0]).status == 200)
+    streams[1].close()
+
+
 def test_x_daypass_password(open_tunnel):
     tunnel = open_tunnel("--password", "open sesame")
     assert tunnel.ask("/").status == 401

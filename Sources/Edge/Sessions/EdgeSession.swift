@@ -41,6 +41,8 @@ final class EdgeSession: Sendable {
         var sessionRate: RateLimiterTable<SessionID>
         var addressRate: RateLimiterTable<ClientAddress>
         var exchanges: [UInt64: ExchangeHandle] = [:]
+        /// Open exchanges of viewers by address; addresses without any are not in it.
+        var openByAddress: [ClientAddress: Int] = [:]
         var waiting: [UInt64] = []
         var nextToken: UInt64 = 0
         var tunnels = TunnelPool()
@@ -51,12 +53,14 @@ final class EdgeSession: Sendable {
     let id: SessionID
     let slug: Slug
     private let maximumStreams: Int
+    private let maximumStreamsPerAddress: Int
     private let state: Mutex<State>
 
     init(record: SessionRecord, signer: ViewerCookieSigner, configuration: EdgeConfiguration) {
         self.id = record.id
         self.slug = record.slug
         self.maximumStreams = configuration.maximumStreamsPerSession
+        self.maximumStreamsPerAddress = configuration.maximumStreamsPerAddress
         var viewers = ViewerRegistry(slug: record.slug, signer: signer)
         viewers.applyKicks(record.kickedViewers)
         self.state = Mutex(
@@ -106,6 +110,9 @@ final class EdgeSession: Sendable {
                     userAgent: { request.head.value(of: .userAgent) ?? "" },
                     rate: {
                         if state.exchanges.count >= self.maximumStreams { return 1 }
+                        let isOwnShareUsed =
+                            state.openByAddress[access.address, default: 0] >= self.maximumStreamsPerAddress
+                        if isOwnShareUsed, !access.isOwner { return 1 }
                         return state.addressRate.take(access.address, now: monotonic)
                             ?? state.sessionRate.take(self.id, now: monotonic)
                     }
@@ -121,6 +128,7 @@ final class EdgeSession: Sendable {
                 }
                 state.nextToken += 1
                 state.exchanges[state.nextToken] = exchange
+                if !access.isOwner { state.openByAddress[access.address, default: 0] += 1 }
                 let record = state.policy.record
                 var ticket = Ticket(
                     token: state.nextToken,
@@ -146,6 +154,9 @@ final class EdgeSession: Sendable {
     func leave(_ ticket: Ticket, bytes: Int, now: Timestamp) {
         self.state.withLock { state in
             state.exchanges[ticket.token] = nil
+            if !ticket.access.isOwner, let open = state.openByAddress[ticket.access.address] {
+                state.openByAddress[ticket.access.address] = open > 1 ? open - 1 : nil
+            }
             if !state.waiting.isEmpty { state.waiting.removeAll { $0 == ticket.token } }
             if let viewer = ticket.viewer { state.viewers.streamClosed(viewer, bytes: bytes, now: now) }
         }
