@@ -72,7 +72,7 @@ package struct DaypassServer: Sendable {
         // Viewers may use up what the system allows but not the descriptors everything else needs.
         var edgeConfiguration = self.configuration.edge
         let descriptors = FileDescriptorLimit.raised() - FileDescriptorLimit.reserve
-        edgeConfiguration.maximumConnections = max(64, min(edgeConfiguration.maximumConnections, descriptors))
+        edgeConfiguration.maximumConnections = min(edgeConfiguration.maximumConnections, max(64, descriptors))
         let edge = EdgeService(
             configuration: edgeConfiguration,
             sessions: sessions,
