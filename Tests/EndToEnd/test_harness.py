@@ -51,8 +51,8 @@ def proxy(app, tmp_path):
 
     eventually(listening, what="nginx listening")
     yield port
-    child.kill()
-    child.wait()
+    child.terminate()  # not SIGKILL: the worker would outlive its master
+    child.wait(10)
 
 
 def ask(port, method="GET", target="/", headers=(), body=None):
