@@ -13,7 +13,6 @@ let settings: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
-let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -23,7 +22,6 @@ let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swi
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
-let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -44,7 +42,6 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
-        .package(url: "https://github.com/hummingbird-project/swift-mustache.git", exact: "2.1.1"),
         .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
     ],
     targets: [
@@ -70,7 +67,7 @@ let package = Package(
         ),
         .target(
             name: "TunnelTransport",
-            dependencies: ["TunnelProtocol", "ProxySemantics", nioCore, nioWebSocket, crypto, log],
+            dependencies: ["TunnelProtocol", "ProxySemantics", nioCore, crypto, log],
             swiftSettings: settings
         ),
         .target(
@@ -85,7 +82,7 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "SessionModel", "AccessControl", "SessionStore", hummingbird, log, crypto, lifecycle, mustache,
+                "SessionModel", "AccessControl", "SessionStore", hummingbird, log, crypto, lifecycle,
                 configuration,
             ],
             swiftSettings: settings
@@ -94,7 +91,7 @@ let package = Package(
             name: "TunnelAgent",
             dependencies: [
                 "SessionModel", "TunnelProtocol", "ProxySemantics", "TunnelTransport", nioCore, nioPosix, nioSSL,
-                nioWebSocket, log, collections, lifecycle,
+                log, collections, lifecycle,
             ],
             swiftSettings: settings
         ),

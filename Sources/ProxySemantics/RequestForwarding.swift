@@ -2,8 +2,6 @@ package import NIOCore
 
 /// What the edge knows about a request besides its head.
 package struct ForwardingContext: Sendable {
-    /// The client's address, without port; IPv6 without brackets.
-    package var clientAddress: String
     /// The address of the peer that sent the request to us (differs from the client behind a trusted proxy).
     package var peerAddress: String
     /// `http` or `https` as the viewer used it.
@@ -15,13 +13,11 @@ package struct ForwardingContext: Sendable {
 
     /// A complete context.
     package init(
-        clientAddress: String,
         peerAddress: String,
         scheme: String,
         peerIsTrusted: Bool = false,
         removesAuthorization: Bool = false
     ) {
-        self.clientAddress = clientAddress
         self.peerAddress = peerAddress
         self.scheme = scheme
         self.peerIsTrusted = peerIsTrusted

@@ -16,7 +16,6 @@ func responseHead(_ text: String) throws -> HTTPHead {
         let head = try requestHead(text)
         var buffer = ByteBuffer()
         let context = ForwardingContext(
-            clientAddress: "198.51.100.7",
             peerAddress: "203.0.113.9",
             scheme: "http",
             peerIsTrusted: trusted

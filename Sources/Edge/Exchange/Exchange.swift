@@ -39,7 +39,6 @@ final class Exchange {
     var mapping = AddressMapping(pathPrefix: "", publicBase: "", localAuthorities: [])
     var isWebSocket = false
     var requestEndSent = false
-    private var requestBytesLeft: Int?
     var headSent = false
     var isHEAD = false
     var framing = ResponseFraming.none
@@ -54,7 +53,6 @@ final class Exchange {
         self.edge = edge
         self.request = request
         self.responder = responder
-        self.requestBytesLeft = request.contentLength
         self.isHEAD = request.head.isMethod("HEAD")
     }
 
@@ -171,7 +169,6 @@ final class Exchange {
         self.request.head.writeForwardedRequest(
             target: self.request.route.target,
             context: ForwardingContext(
-                clientAddress: self.clientAddress.text,
                 peerAddress: self.request.peer.text,
                 scheme: self.request.scheme,
                 peerIsTrusted: !self.edge.trustedProxies.isEmpty
@@ -209,7 +206,6 @@ final class Exchange {
             return
         }
         guard case .relaying = self.state, let stream else { return }
-        self.requestBytesLeft = self.requestBytesLeft.map { $0 - data.readableBytes }
         if case .pause = stream.tunnel.sendData(data, on: stream.id) { self.responder.pauseReading(true) }
     }
 

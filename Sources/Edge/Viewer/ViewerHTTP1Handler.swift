@@ -199,7 +199,6 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
             head: head,
             route: route,
             hasBody: hasBody,
-            contentLength: { if case .length(let length) = self.parser.bodyFraming { length } else { nil } }(),
             peer: self.peer,
             scheme: self.edge.scheme(of: head, peer: self.peer.address, isTLS: self.isTLS)
         )

@@ -29,8 +29,6 @@ struct ViewerRequest {
     var route: RequestRoute
     /// Whether a body follows.
     var hasBody: Bool
-    /// The announced length of the body, if it was announced.
-    var contentLength: Int?
     /// Who sent it.
     var peer: ViewerPeer
     /// `http` or `https`.
