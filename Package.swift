@@ -14,6 +14,8 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -32,6 +34,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", exact: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
@@ -48,7 +51,7 @@ let package = Package(
         // Pure: decisions only; no event loop, no clock, no logger.
         .target(name: "SessionModel", dependencies: [crypto], swiftSettings: settings),
         .target(name: "TunnelProtocol", dependencies: ["SessionModel", nioCore], swiftSettings: settings),
-        .target(name: "ProxySemantics", dependencies: ["SessionModel", nioCore], swiftSettings: settings),
+        .target(name: "ProxySemantics", dependencies: ["SessionModel", nioCore, nioHPACK], swiftSettings: settings),
         .target(
             name: "AccessControl",
             dependencies: ["SessionModel", "ProxySemantics", crypto],
@@ -74,8 +77,9 @@ let package = Package(
             name: "Edge",
             dependencies: [
                 "SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "TunnelTransport", nioCore,
-                nioPosix, nioSSL, log, lifecycle, configuration,
+                nioPosix, nioSSL, nioHTTP2, nioHPACK, log, lifecycle, configuration,
                 .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
             ],
             swiftSettings: settings
         ),
@@ -152,7 +156,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ProxySemanticsTests",
-            dependencies: ["ProxySemantics", "SessionModel", nioCore],
+            dependencies: ["ProxySemantics", "SessionModel", nioCore, nioHPACK],
             swiftSettings: settings
         ),
         .testTarget(name: "SessionRequestsTests", dependencies: ["SessionModel"], swiftSettings: settings),

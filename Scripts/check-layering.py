@@ -22,7 +22,8 @@ READ = "configuration by flags, environment, file"
 LOOP = "channels and event loops"
 SOCKET = "sockets"
 TLS = "TLS on sockets"
-FRAME = "WebSocket frames"
+HTTP2 = "HTTP/2"
+FIELDS = "header lists of HTTP/2 as values"
 QUEUE = "double-ended queues for data waiting for credit"
 DATE = "dates, files and JSON where the standard library has none"
 LIBC = "system calls"
@@ -42,7 +43,7 @@ ALLOWED = {
         "DequeModule": QUEUE,
         "Synchronization": "one byte budget for the whole process",
     },
-    "ProxySemantics": {"SessionModel": VALUES, "NIOCore": BYTES},
+    "ProxySemantics": {"SessionModel": VALUES, "NIOCore": BYTES, "NIOHPACK": FIELDS},
     "AccessControl": {
         "SessionModel": VALUES,
         "ProxySemantics": "path and head rules of what is being decided about",
@@ -71,7 +72,6 @@ ALLOWED = {
         "TunnelProtocol": "the state machines it carries out",
         "ProxySemantics": "validation of heads in frames",
         "NIOCore": LOOP,
-        "NIOWebSocket": FRAME,
         "Crypto": "the SHA-1 of the WebSocket handshake (RFC 6455)",
         "Logging": LOG,
         "Synchronization": LOCK,
@@ -85,13 +85,13 @@ ALLOWED = {
         "NIOCore": LOOP,
         "NIOPosix": SOCKET,
         "NIOSSL": TLS,
-        "NIOWebSocket": FRAME,
-        "Mustache": "pages",
+        "NIOHTTP2": HTTP2,
+        "NIOHPACK": FIELDS,
+        "NIOExtras": "telling every connection that the server stops",
         "Logging": LOG,
         "Crypto": HASH,
         "ServiceLifecycle": RUN,
         "Configuration": READ,
-        "DequeModule": QUEUE,
         "Synchronization": LOCK,
         "NIOCertificateReloading": "certificate files that change",
         "Foundation": "one member of a small JSON body",
@@ -125,7 +125,6 @@ ALLOWED = {
         "NIOCore": LOOP,
         "NIOPosix": SOCKET,
         "NIOSSL": TLS,
-        "NIOWebSocket": FRAME,
         "Logging": LOG,
         "DequeModule": QUEUE,
         "ServiceLifecycle": RUN,

@@ -93,6 +93,9 @@ final class EdgeContext: Sendable {
     /// Whether shutdown has begun: answers say `Connection: close` from then on.
     var isDraining: Bool { self.draining.load(ordering: .relaxed) }
 
+    /// How long a connection without a request stays open once shutdown has begun.
+    static let quiescingTime = TimeAmount.milliseconds(400)
+
     /// Begins the shutdown.
     func startDraining() { self.draining.store(true, ordering: .relaxed) }
 

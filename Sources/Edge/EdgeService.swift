@@ -2,6 +2,8 @@ import AccessControl
 package import Logging
 import NIOCertificateReloading
 package import NIOCore
+import NIOExtras
+import NIOHTTP2
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
@@ -16,6 +18,7 @@ import TunnelTransport
 package final class EdgeService: Service, Sendable {
     private let context: EdgeContext
     private let group: MultiThreadedEventLoopGroup
+    private let quiescing: ServerQuiescingHelper
     private let onListening: @Sendable (SocketAddress) -> Void
 
     /// Prepares the edge.
@@ -33,6 +36,7 @@ package final class EdgeService: Service, Sendable {
     ) {
         // One event loop: a viewer's connection and the tunnels it uses share it, so nothing hops between threads.
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.quiescing = ServerQuiescingHelper(group: self.group)
         let directory = SessionDirectory(
             signer: ViewerCookieSigner(key: signingKey),
             configuration: configuration,
@@ -65,8 +69,10 @@ package final class EdgeService: Service, Sendable {
 
     private func serve() async throws {
         let reloader = try self.certificateReloader()
-        let tls = try reloader.map {
-            try NIOSSLContext(configuration: TLSConfiguration.makeServerConfiguration(certificateReloader: $0))
+        let tls: NIOSSLContext? = try reloader.map { reloader in
+            var configuration = try TLSConfiguration.makeServerConfiguration(certificateReloader: reloader)
+            configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
+            return try NIOSSLContext(configuration: configuration)
         }
         let listener = try await self.bind(tls: tls)
         if let address = listener.localAddress {
@@ -85,7 +91,8 @@ package final class EdgeService: Service, Sendable {
                 try await listener.closeFuture.get()
             } onGracefulShutdown: {
                 self.context.startDraining()
-                listener.close(promise: nil)
+                // Stops listening and tells every connection.
+                self.quiescing.initiateShutdown(promise: nil)
             }
             tasks.cancelAll()
         }
@@ -113,7 +120,15 @@ package final class EdgeService: Service, Sendable {
     private func bind(tls: NIOSSLContext?) async throws -> any Channel {
         let context = self.context
         let configuration = context.configuration
+        let quiescing = self.quiescing
         let bootstrap = ServerBootstrap(group: self.group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        quiescing.makeServerChannelHandler(channel: channel)
+                    )
+                }
+            }
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -141,9 +156,14 @@ package final class EdgeService: Service, Sendable {
         }
     }
 
-    /// Tells agents to come back later and waits for open exchanges, up to the drain timeout.
+    /// Lets viewers' last requests come in, then tells agents to come back, and waits for open exchanges up to the drain
+    /// timeout.
     private func drain() async {
         let directory = self.context.directory
+        let quiet = ContinuousClock.now + Duration(EdgeContext.quiescingTime) * 1.5
+        while ContinuousClock.now < quiet, self.context.counters.openConnections > 0 {
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+        }
         for session in directory.all {
             for tunnel in session.tunnels() { tunnel.run { $0.drain(retryAfter: .milliseconds(500)) } }
         }

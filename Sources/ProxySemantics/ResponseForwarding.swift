@@ -75,7 +75,7 @@ extension HTTPHead {
         buffer.writeStaticString("\r\n")
     }
 
-    private func writeEndToEndFields(mapping: AddressMapping, to buffer: inout ByteBuffer) {
+    func writeEndToEndFields(mapping: AddressMapping, to buffer: inout ByteBuffer) {
         let named = ConnectionOptions(of: self)
         self.bytes.withUnsafeReadableBytes { bytes in
             var runStart = -1

@@ -1,28 +1,13 @@
 """TLS by certificate files, with reload; the edge behind https and wss."""
 
 import socket
-import ssl
-import subprocess
 
 import pytest
 
 from harness.raw import Viewer, request_bytes
+from harness.tls import make_certificate, unverifying_context
 from harness.v0_agent import V0Agent
 from harness.waiting import eventually
-
-
-def make_certificate(folder, name):
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    new_key, new_cert = folder / "new-key.pem", folder / "new-cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", new_key,
-         "-out", new_cert, "-days", "2", "-subj", f"/CN={name}",
-         "-addext", "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )
-    new_key.rename(key)
-    new_cert.rename(cert)
-    return cert, key
 
 
 class TLSViewer(Viewer):
@@ -30,9 +15,7 @@ class TLSViewer(Viewer):
 
     def __init__(self, address, alpn=("http/1.1",), **kwargs):
         super().__init__(address, **kwargs)
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context = unverifying_context()
         context.set_alpn_protocols(list(alpn))
         self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.certificate = self.socket.getpeercert(binary_form=True)
@@ -49,10 +32,8 @@ def secure(start_server, tmp_path):
 def test_requests_and_websocket_tunnel_over_tls(secure):
     session = secure.create()
     assert session["publicUrl"].startswith("https://") and session["edgeUrl"].startswith("wss://")
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     agent = V0Agent(session["edgeUrl"], session["sessionToken"], lambda s: s.respond(
-        200, [("x-proto", s.get("x-forwarded-proto")), ("set-cookie", "a=1; Path=/")], b"secret"), ssl=context)
+        200, [("x-proto", s.get("x-forwarded-proto")), ("set-cookie", "a=1; Path=/")], b"secret"), ssl=unverifying_context())
     with TLSViewer(("127.0.0.1", secure.edge_port)) as viewer:
         host = f"localhost:{secure.edge_port}"
         viewer.send(request_bytes("GET", f"/s/{session['slug']}/", host, [("Accept", "text/html")]))

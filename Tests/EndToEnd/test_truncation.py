@@ -1,6 +1,7 @@
 """Truncation always looks like truncation, in both directions."""
 
 import threading
+import time
 
 import pytest
 
@@ -36,6 +37,30 @@ def test_app_ends_too_early(shared, rule, data, by_host):
             return  # nothing had been sent yet
         assert not answer.complete, f"a complete-looking answer: {answer}"
         assert viewer.closes_within(3) is not None
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_slow_viewer_whose_connection_closes_gets_everything(shared, version):
+    """More than every socket buffer holds, taken late: closing must wait for it."""
+    size = 24 << 20
+
+    def route(call):
+        call.raw(b"HTTP/1.1 200 OK\r\n\r\n" if version == "1.0" else b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size >> 20):
+            call.raw(bytes(1 << 20))
+        call.close()
+
+    path = shared.app.route(route)
+    with shared.viewer() as viewer:
+        viewer.send(f"GET {shared.path(path)} HTTP/{version}\r\nHost: {shared.base_host}\r\nConnection: close\r\n\r\n"
+                    .encode())
+        answer = viewer.answer(body=False)
+        got = len(viewer.buffer)
+        # Slower than the edge sends, to the end.
+        while data := viewer.socket.recv(65536):
+            got += len(data)
+            time.sleep(0.002)
+        assert answer.status == 200 and got == size
 
 
 def test_head_request_is_not_a_truncation(shared):

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHPACK
 import ProxySemantics
 import SessionModel
 
@@ -38,7 +39,11 @@ struct EdgeAnswer {
     }
 
     /// A refusal: a page for browsers, the documented JSON otherwise.
-    static func refusal(_ error: DaypassError, prefersHTML: Bool, requestID: String) -> EdgeAnswer {
+    static func refusal(
+        _ error: DaypassError,
+        prefersHTML: Bool = false,
+        requestID: String = RequestID.random()
+    ) -> EdgeAnswer {
         var answer: EdgeAnswer
         if prefersHTML {
             answer = .page(EdgePages.refusal(error, requestID: requestID), status: error.code.httpStatus)
@@ -61,15 +66,25 @@ struct EdgeAnswer {
         EdgeAnswer(status: status, contentType: nil, body: "", fields: [("Location", location)] + fields)
     }
 
+    /// Every field of the answer besides those of one hop.
+    private var allFields: [(name: String, value: String)] {
+        self.fields + (self.contentType.map { [("Content-Type", $0)] } ?? []) + [
+            ("Cache-Control", self.cacheControl), ("X-Content-Type-Options", "nosniff"),
+            ("Content-Length", String(self.body.utf8.count)),
+        ]
+    }
+
+    /// The head of the answer in HTTP/2.
+    var http2Headers: HPACKHeaders {
+        HPACKHeaders([(":status", String(self.status))] + self.allFields.map { ($0.name.lowercased(), $0.value) })
+    }
+
     /// Appends the answer as an HTTP/1.1 message; `withBody` is false for answers to HEAD.
     func write(keepAlive: Bool, withBody: Bool, requestIsHTTP10: Bool, to buffer: inout ByteBuffer) {
         buffer.writeString("HTTP/1.1 \(self.status) ")
         buffer.writeStaticString(reasonPhrase(self.status))
         buffer.writeStaticString("\r\n")
-        for field in self.fields { buffer.writeString("\(field.name): \(field.value)\r\n") }
-        if let contentType { buffer.writeString("Content-Type: \(contentType)\r\n") }
-        buffer.writeString("Cache-Control: \(self.cacheControl)\r\nX-Content-Type-Options: nosniff\r\n")
-        buffer.writeString("Content-Length: \(self.body.utf8.count)\r\n")
+        for field in self.allFields { buffer.writeString("\(field.name): \(field.value)\r\n") }
         if !keepAlive {
             buffer.writeStaticString("Connection: close\r\n")
         } else if requestIsHTTP10 {

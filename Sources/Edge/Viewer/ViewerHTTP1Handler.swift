@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import NIOExtras
 import ProxySemantics
 import SessionModel
 
@@ -22,7 +23,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     private var exchange: Exchange?
     var input = ByteBuffer()
     var output = ByteBuffer()
-    private var peer = ViewerPeer.unknown
+    private(set) var peer = ViewerPeer.unknown
     var viewerIsHTTP10 = false
     var answersHEAD = false
     var responseIsChunked = false
@@ -30,8 +31,12 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     private var readPending = false
     var isProcessing = false
     private var flushScheduled = false
-    private var handedOver = false
+    var handedOver = false
+    /// Whether the connection may still turn out to speak HTTP/2: nothing but a part of its preface has come.
+    var mayBeHTTP2 = true
     private var lingerBudget = 0
+    /// Whether the last bytes are still being written: the viewer's end does not close the connection then.
+    private var isWritingLast = false
     private var deadline: NIODeadline = .distantFuture
     private var deadlineKind = DeadlineKind.idle
     private var deadlineTimer: (fires: NIODeadline, task: Scheduled<Void>)?
@@ -81,6 +86,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         } else {
             self.input.writeBuffer(&bytes)
         }
+        if self.mayBeHTTP2, self.recognizesHTTP2() { return }
         self.process()
     }
 
@@ -99,11 +105,18 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent {
+            // Not at once: a request may be on its way already, and is served.
+            if self.machine.isIdle { self.setDeadline(self.deadlineKind, after: EdgeContext.quiescingTime) }
+            return
+        }
         guard case ChannelEvent.inputClosed = event else {
             context.fireUserInboundEventTriggered(event)
             return
         }
-        if self.machine.isDuplex {
+        if self.isWritingLast {
+            self.isWritingLast = false
+        } else if self.machine.isDuplex {
             self.exchange?.duplexInputEnded()
             self.perform(self.machine.duplexInputEnded())
         } else {
@@ -222,46 +235,12 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         let message: String? =
             if case .invalid(let rule) = error { "The request is not valid HTTP: \(rule)." } else { nil }
         self.sendAnswer(
-            EdgeAnswer.refusal(DaypassError(code, message), prefersHTML: false, requestID: RequestID.random())
+            .refusal(DaypassError(code, message))
         )
         self.flushOutput()
     }
 
-    // MARK: Tunnel endpoint
-
-    private func openTunnel(_ head: HTTPHead, hasBody: Bool) {
-        guard let context else { return }
-        let handshake = TunnelHandshake(head: head, hasBody: hasBody, peer: self.peer, edge: self.edge)
-        switch handshake.evaluate(eventLoop: context.eventLoop) {
-        case .refused(let error, let fields):
-            var answer = EdgeAnswer.refusal(error, prefersHTML: false, requestID: RequestID.random())
-            answer.fields.append(contentsOf: fields)
-            self.sendAnswer(answer)
-        case .accepted(let response, let connection):
-            self.handedOver = true
-            self.machine.closed()
-            self.setDeadline(.idle, after: nil)
-            self.output.writeImmutableBuffer(response)
-            self.flushOutput()
-            let pipeline = context.pipeline.syncOperations
-            do {
-                try context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
-                try context.channel.syncOptions?
-                    .setOption(
-                        .writeBufferWaterMark,
-                        value: ChannelOptions.Types.WriteBufferWaterMark(low: 128 << 10, high: 256 << 10)
-                    )
-                try pipeline.addHandler(connection)
-                let leftover = self.takeInput()
-                if leftover.readableBytes > 0 { context.fireChannelRead(Self.wrapInboundOut(leftover)) }
-                pipeline.removeHandler(self, promise: nil)
-            } catch {
-                context.close(promise: nil)
-            }
-        }
-    }
-
-    private func takeInput() -> ByteBuffer {
+    func takeInput() -> ByteBuffer {
         let bytes = self.input
         self.input = ByteBuffer()
         return bytes
@@ -309,7 +288,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
             } else {
                 self.machine.requestHeadReceived(keepAlive: false)
                 let error = DaypassError(.requestTimeout)
-                self.sendAnswer(EdgeAnswer.refusal(error, prefersHTML: false, requestID: RequestID.random()))
+                self.sendAnswer(.refusal(error))
             }
         case .response:
             self.deadline = .distantFuture
@@ -347,25 +326,36 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         case .wait: return
         case .nextRequest:
             self.exchange = nil
-            self.setDeadline(.idle, after: self.edge.configuration.idleTimeout)
+            let time = self.edge.isDraining ? EdgeContext.quiescingTime : self.edge.configuration.idleTimeout
+            self.setDeadline(.idle, after: time)
             self.resumeReading()
             // Pipelined requests are looked at in a turn of their own, so that they cannot recurse.
             if self.input.readableBytes > 0 {
                 context.eventLoop.assumeIsolated().execute { self.process() }
             }
-        case .close:
-            self.flushOutput()
-            self.connectionLost()
-            context.close(promise: nil)
-        case .lingeringClose:
-            self.connectionLost()
-            self.flushOutput()
-            self.input = ByteBuffer()
-            self.lingerBudget = self.edge.configuration.lingerBytes
-            self.setDeadline(.linger, after: self.edge.configuration.lingerTimeout)
-            context.close(mode: .output, promise: nil)
-            self.resumeReading()
+        case .close: self.closeAfterWrites(context, lingers: false)
+        case .lingeringClose: self.closeAfterWrites(context, lingers: true)
         }
+    }
+
+    /// Closes once the viewer has taken what is queued, for which it has as long as it may be idle; `lingers` waits for
+    /// the viewer's own end after that.
+    private func closeAfterWrites(_ context: ChannelHandlerContext, lingers: Bool) {
+        self.connectionLost()
+        self.flushOutput()
+        self.input = ByteBuffer()
+        self.lingerBudget = self.edge.configuration.lingerBytes
+        self.isWritingLast = true
+        self.setDeadline(.linger, after: self.edge.configuration.idleTimeout)
+        let written = self.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated()
+            .whenComplete { _ in
+                guard lingers, self.isWritingLast else { return context.close(promise: nil) }
+                self.isWritingLast = false
+                self.setDeadline(.linger, after: self.edge.configuration.lingerTimeout)
+            }
+        context.close(mode: .output, promise: written)
+        self.resumeReading()
     }
 
     func resumeReading() {
