@@ -71,6 +71,7 @@ package struct DaypassServer: Sendable {
         let (bound, edgeIsBound) = AsyncStream.makeStream(of: SocketAddress.self, bufferingPolicy: .bufferingNewest(1))
         // Viewers may use up what the system allows but not the descriptors everything else needs.
         var edgeConfiguration = self.configuration.edge
+        edgeConfiguration.inheritedSocket = InheritedSockets.ofThisProcess().socket(named: "edge")
         let descriptors = FileDescriptorLimit.raised() - FileDescriptorLimit.reserve
         edgeConfiguration.maximumConnections = min(edgeConfiguration.maximumConnections, max(64, descriptors))
         let edge = EdgeService(

@@ -10,6 +10,10 @@ package struct EdgeConfiguration: Sendable {
     package var host = "127.0.0.1"
     /// Port to listen on; 0 lets the system choose.
     package var port = 3002
+    /// A bound socket handed over by a service manager, which is listened on instead of `host` and `port`.
+    ///
+    /// It outlives this process: connections that arrive during a restart wait in it.
+    package var inheritedSocket: CInt?
     /// Where the edge is reached from outside; nil means the address it listens on.
     package var publicAddress: PublicAddress?
     /// Style of published links when `publicAddress` is nil.

@@ -9,6 +9,7 @@ final class EdgeCounters: Sendable {
     private let bytes = Atomic<Int>(0)
     private let malformed = Atomic<Int>(0)
     private let tunnels = Atomic<Int>(0)
+    private let retries = Atomic<Int>(0)
     private let refusals = Mutex<[ErrorCode: Int]>([:])
 
     /// Viewer connections open now.
@@ -29,6 +30,8 @@ final class EdgeCounters: Sendable {
     func requestRefused() { self.malformed.add(1, ordering: .relaxed) }
 
     func tunnelAccepted() { self.tunnels.add(1, ordering: .relaxed) }
+
+    func retried() { self.retries.add(1, ordering: .relaxed) }
 
     func answered(_ code: ErrorCode) { self.refusals.withLock { $0[code, default: 0] += 1 } }
 
@@ -62,6 +65,12 @@ final class EdgeCounters: Sendable {
                 read(self.malformed)
             ),
             sample("tunnels_accepted_total", "Tunnel connections accepted from agents.", .counter, read(self.tunnels)),
+            sample(
+                "retries_total",
+                "Requests sent again because a tunnel was lost before it answered.",
+                .counter,
+                read(self.retries)
+            ),
             sample("buffered_bytes", "Bytes held for tunnels and viewers now.", .gauge, bufferedBytes),
         ]
             + refusals.map { code, count in

@@ -146,6 +146,7 @@ package final class EdgeService: Service, Sendable {
                 }
             }
         do {
+            if let socket = configuration.inheritedSocket { return try await bootstrap.withBoundSocket(socket).get() }
             return try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
         } catch let error as IOError {
             let reason = error.errnoCode == EADDRINUSE ? "the address is in use" : "error \(error.errnoCode)"

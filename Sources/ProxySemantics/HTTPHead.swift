@@ -97,6 +97,12 @@ package struct HTTPHead: Sendable {
         }
     }
 
+    /// Whether sending the request twice means the same as once (RFC 9110, 9.2.2).
+    package var isIdempotent: Bool {
+        self.isMethod("GET") || self.isMethod("HEAD") || self.isMethod("OPTIONS") || self.isMethod("PUT")
+            || self.isMethod("DELETE") || self.isMethod("TRACE")
+    }
+
     /// The first field of this kind.
     package func first(_ known: KnownField) -> HTTPField? {
         for field in self.fields where field.known == known { return field }

@@ -134,6 +134,7 @@ extension Exchange: TunnelStreamDelegate {
             self.abortResponse(resetting: reason)
             return
         }
+        if self.retries(after: reason) { return }
         let code: ErrorCode =
             switch reason {
             case .upstreamUnreachable: .upstreamUnreachable

@@ -29,7 +29,7 @@ final class Exchange {
     /// The longest body the edge's own pages take, in bytes.
     private static let maximumPageBody = 16_384
 
-    private let edge: EdgeContext
+    let edge: EdgeContext
     let request: ViewerRequest
     unowned let responder: any ViewerResponder
     var state = State.new
@@ -38,6 +38,8 @@ final class Exchange {
     var stream: (tunnel: TunnelConnection, id: TunnelStreamID)?
     var mapping = AddressMapping(pathPrefix: "", publicBase: "", localAuthorities: [])
     var isWebSocket = false
+    /// Whether the request was sent a second time.
+    var hasRetried = false
     var requestEndSent = false
     var headSent = false
     var isHEAD = false
@@ -124,73 +126,6 @@ final class Exchange {
         self.extraFields.writeString(
             "Set-Cookie: \(name)=\(value); Path=/; Max-Age=\(maximumAge.components.seconds); HttpOnly; SameSite=Lax\(secure)\r\n"
         )
-    }
-
-    // MARK: Waiting and opening
-
-    private func waitForTunnel(_ session: EdgeSession, _ ticket: EdgeSession.Ticket) {
-        self.state = .waitingForTunnel
-        guard session.wait(ticket) else {
-            // One connected between looking and waiting, or all of them are full.
-            if !self.openOnAnyTunnel(of: session) {
-                self.refuse(DaypassError(.serviceUnavailable, retryAfterSeconds: 1))
-            }
-            return
-        }
-        self.responder.pauseReading(true)
-        let grace = TimeAmount(self.edge.configuration.reconnectGrace)
-        self.responder.eventLoop.assumeIsolated()
-            .scheduleTask(in: grace) { [weak self] in
-                guard let self, case .waitingForTunnel = self.state else { return }
-                self.refuse(DaypassError(.tunnelOffline, retryAfterSeconds: 5))
-            }
-    }
-
-    /// A tunnel connected while this exchange was waiting for one.
-    func tunnelArrived() {
-        guard case .waitingForTunnel = self.state, let session else { return }
-        guard self.openOnAnyTunnel(of: session) else {
-            self.refuse(DaypassError(.tunnelOffline, retryAfterSeconds: 5))
-            return
-        }
-        self.responder.pauseReading(false)
-    }
-
-    /// Opens the stream on the first tunnel that takes one; false when there is none.
-    private func openOnAnyTunnel(of session: EdgeSession) -> Bool {
-        for tunnel in session.tunnels() {
-            if let connection = tunnel.onLoop, connection.isAccepting, self.open(on: connection) { return true }
-        }
-        return false
-    }
-
-    private func open(on tunnel: TunnelConnection) -> Bool {
-        var head = self.edge.allocator.buffer(capacity: self.request.head.bytes.readableBytes + 320)
-        self.request.head.writeForwardedRequest(
-            target: self.request.route.target,
-            context: ForwardingContext(
-                peerAddress: self.request.peer.text,
-                scheme: self.request.scheme,
-                peerIsTrusted: !self.edge.trustedProxies.isEmpty
-                    && self.edge.trustedProxies.isTrusted(self.request.peer.address),
-                removesAuthorization: self.ticket?.usesBasic ?? false
-            ),
-            asWebSocket: self.isWebSocket,
-            to: &head
-        )
-        let ends = !self.request.hasBody && !self.isWebSocket
-        let kind: TunnelStreamKind = self.isWebSocket ? .webSocket : .http
-        guard let id = tunnel.openStream(kind: kind, head: head, end: ends, delegate: self) else {
-            return false
-        }
-        self.stream = (tunnel, id)
-        self.state = .relaying
-        self.requestEndSent = ends
-        if tunnel.version == .v0, self.request.head.listContains(.expect, "100-continue") {
-            // Version 0 has no interim responses: the edge invites the body itself.
-            self.responder.sendContinue()
-        }
-        return true
     }
 
     // MARK: Request from the viewer

@@ -98,8 +98,7 @@ extension LocalExchange {
     /// servers do, and sending the request twice changes nothing (RFC 9110, 9.2.2).
     private var mayRetry: Bool {
         self.startedOnReused && !self.hasRetried && !self.isWebSocket && self.body.isComplete && self.bytesIn == 0
-            && self.informationalCount == 0 && self.connection?.hasPartialAnswer == false
-            && ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains { self.head.isMethod($0) }
+            && self.informationalCount == 0 && self.connection?.hasPartialAnswer == false && self.head.isIdempotent
     }
 }
 

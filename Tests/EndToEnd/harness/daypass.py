@@ -38,21 +38,27 @@ def run(*args, state, timeout=20, env=None, **kwargs):
 
 
 class Server(Process):
-    """`daypass serve`. `control`, `edge` and `public` are URLs from the ready line."""
+    """`daypass serve`. `control`, `edge` and `public` are URLs from the ready line. `listener` is a listening socket
+    for the edge that outlives the process."""
 
     made = []
     """Sessions made through `create`: (server, client, session id), for cleaning up."""
 
-    def __init__(self, folder, *options, control="127.0.0.1:0", edge="127.0.0.1:0", env=None):
+    def __init__(self, folder, *options, control="127.0.0.1:0", edge="127.0.0.1:0", env=None, listener=None):
+        self.listener = listener
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.options = options
         self.extra_env = env or {}
         self.folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(
-            [BINARY, "serve", "--control", control, "--edge", edge, "--data", self.data, *options],
-            env=clean_environment(self.folder, **self.extra_env),
-        )
+        command = [BINARY, "serve", "--control", control, "--edge", edge, "--data", self.data, *options]
+        pass_fds = ()
+        if listener:
+            # As a service manager hands a socket over (sd_listen_fds(3)), by a shell that then becomes the server.
+            pass_fds = [listener.fileno()]
+            script = f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_FDNAMES=edge LISTEN_PID=$$ exec "$@"'
+            command = ["bash", "-c", script, "bash", *command]
+        super().__init__(command, env=clean_environment(self.folder, **self.extra_env), pass_fds=pass_fds)
         ready = self.wait_line(self.stderr, r"daypass: ready (.*)$", timeout=20).group(1)
         fields = dict(part.split("=", 1) for part in ready.split())
         self.control, self.edge, self.public = fields["control"], fields["edge"], fields["public"]
@@ -65,7 +71,7 @@ class Server(Process):
         self.close_api()
         return Server(
             self.folder, *self.options, control=f"127.0.0.1:{self.control_port}",
-            edge=f"127.0.0.1:{self.edge_port}", env=self.extra_env,
+            edge=f"127.0.0.1:{self.edge_port}", env=self.extra_env, listener=self.listener,
         )
 
     @property

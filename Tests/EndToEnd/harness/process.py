@@ -14,10 +14,11 @@ _started = []
 class Process:
     """One child. `stdout` and `stderr` collect lines as they come; `wait_line` waits for one."""
 
-    def __init__(self, args, env=None, cwd=None, stdin=subprocess.DEVNULL):
+    def __init__(self, args, env=None, cwd=None, stdin=subprocess.DEVNULL, pass_fds=()):
         self.args = [str(a) for a in args]
         self.child = subprocess.Popen(
-            self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd
+            self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd,
+            pass_fds=pass_fds,
         )
         self.pid = self.child.pid
         self._changed = threading.Condition()

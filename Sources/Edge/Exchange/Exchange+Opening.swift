@@ -1,0 +1,96 @@
+import AccessControl
+import NIOCore
+import ProxySemantics
+import SessionModel
+import TunnelProtocol
+import TunnelTransport
+
+// How an exchange gets its stream: on a tunnel that is there, on one it waits for, or once more after a loss.
+extension Exchange {
+    /// The stream was lost before anything was answered: asks once more on another connection, if asking twice does no
+    /// harm (RFC 9110, 9.2.2); false when the loss must be told.
+    ///
+    /// A request with a body is not asked again: what was sent of it is not kept.
+    func retries(after reason: TunnelResetReason) -> Bool {
+        let isSafe = reason == .refused || (reason == .connectionLost && self.request.head.isIdempotent)
+        guard isSafe, !self.hasRetried, !self.request.hasBody, case .relaying = self.state, let session, let ticket
+        else {
+            return false
+        }
+        self.hasRetried = true
+        self.edge.counters.retried()
+        self.state = .waitingForTunnel
+        // In a turn of its own: the connection that is gone leaves the session's pool in this one.
+        self.eventLoop.assumeIsolated()
+            .execute {
+                guard case .waitingForTunnel = self.state, !self.openOnAnyTunnel(of: session) else { return }
+                self.waitForTunnel(session, ticket)
+            }
+        return true
+    }
+
+    func waitForTunnel(_ session: EdgeSession, _ ticket: EdgeSession.Ticket) {
+        self.state = .waitingForTunnel
+        guard session.wait(ticket) else {
+            // One connected between looking and waiting, or all of them are full.
+            if !self.openOnAnyTunnel(of: session) {
+                self.refuse(DaypassError(.serviceUnavailable, retryAfterSeconds: 1))
+            }
+            return
+        }
+        self.responder.pauseReading(true)
+        let grace = TimeAmount(self.edge.configuration.reconnectGrace)
+        self.responder.eventLoop.assumeIsolated()
+            .scheduleTask(in: grace) { [weak self] in
+                guard let self, case .waitingForTunnel = self.state else { return }
+                self.refuse(DaypassError(.tunnelOffline, retryAfterSeconds: 5))
+            }
+    }
+
+    /// A tunnel connected while this exchange was waiting for one.
+    func tunnelArrived() {
+        guard case .waitingForTunnel = self.state, let session else { return }
+        guard self.openOnAnyTunnel(of: session) else {
+            self.refuse(DaypassError(.tunnelOffline, retryAfterSeconds: 5))
+            return
+        }
+        self.responder.pauseReading(false)
+    }
+
+    /// Opens the stream on the first tunnel that takes one; false when there is none.
+    func openOnAnyTunnel(of session: EdgeSession) -> Bool {
+        for tunnel in session.tunnels() {
+            if let connection = tunnel.onLoop, connection.isAccepting, self.open(on: connection) { return true }
+        }
+        return false
+    }
+
+    private func open(on tunnel: TunnelConnection) -> Bool {
+        var head = self.edge.allocator.buffer(capacity: self.request.head.bytes.readableBytes + 320)
+        self.request.head.writeForwardedRequest(
+            target: self.request.route.target,
+            context: ForwardingContext(
+                peerAddress: self.request.peer.text,
+                scheme: self.request.scheme,
+                peerIsTrusted: !self.edge.trustedProxies.isEmpty
+                    && self.edge.trustedProxies.isTrusted(self.request.peer.address),
+                removesAuthorization: self.ticket?.usesBasic ?? false
+            ),
+            asWebSocket: self.isWebSocket,
+            to: &head
+        )
+        let ends = !self.request.hasBody && !self.isWebSocket
+        let kind: TunnelStreamKind = self.isWebSocket ? .webSocket : .http
+        guard let id = tunnel.openStream(kind: kind, head: head, end: ends, delegate: self) else {
+            return false
+        }
+        self.stream = (tunnel, id)
+        self.state = .relaying
+        self.requestEndSent = ends
+        if tunnel.version == .v0, self.request.head.listContains(.expect, "100-continue") {
+            // Version 0 has no interim responses: the edge invites the body itself.
+            self.responder.sendContinue()
+        }
+        return true
+    }
+}
