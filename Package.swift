@@ -111,6 +111,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+        // glibc's allocator settings; empty on other systems.
+        .systemLibrary(name: "CMalloc"),
         // The command line: everything a person types except `serve`; needs none of the server's targets.
         .target(
             name: "DaypassCLI",
@@ -133,7 +135,7 @@ let package = Package(
         .executableTarget(
             name: "daypass",
             dependencies: [
-                "DaypassCLI", "DaypassServer", "SessionModel", argumentParser, log, lifecycle, unixSignals,
+                "DaypassCLI", "DaypassServer", "SessionModel", "CMalloc", argumentParser, log, lifecycle, unixSignals,
             ],
             swiftSettings: settings
         ),

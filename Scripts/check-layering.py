@@ -179,6 +179,7 @@ ALLOWED = {
     "daypass": {
         "DaypassCLI": "the commands",
         "DaypassServer": "`serve`",
+        "CMalloc": "settings of the allocator",
         "SessionModel": VALUES,
         "ArgumentParser": "commands",
         "Configuration": READ,
@@ -191,6 +192,7 @@ ALLOWED = {
         "Darwin": LIBC,
     },
     "CQREncode": {},
+    "CMalloc": {},
 }
 
 # What a pure target may not read: time comes in as an argument.

@@ -50,6 +50,7 @@ struct Daypass: AsyncParsableCommand {
     )
 
     static func main() async {
+        Allocator.keepFreedMemory()
         let code = await CommandEnvironment.$standaloneLauncher.withValue(InProcessServer()) {
             await CommandLineRunner.run(Self.self)
         }
