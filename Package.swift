@@ -149,6 +149,16 @@ let package = Package(
             dependencies: ["DaypassServer", "SessionModel", "ControlAPI", "Edge"],
             swiftSettings: settings
         ),
+        // Pieces of the data plane by themselves, counted by Benchmarks/hot_path.py.
+        .executableTarget(
+            name: "hot-path",
+            dependencies: [
+                "SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "TunnelTransport", nioCore,
+                nioEmbedded,
+            ],
+            path: "Benchmarks/HotPath",
+            swiftSettings: settings
+        ),
         // The app that `make demo` shows; it needs nothing of Daypass.
         .executableTarget(
             name: "daypass-sample-app",

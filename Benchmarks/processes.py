@@ -54,12 +54,12 @@ class Process:
             total += int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()).group(1)) * 1024
         return total
 
-    def stop(self):
-        """Asks it to end; insists after five seconds."""
+    def stop(self, timeout=5):
+        """Asks it to end; insists after that many seconds."""
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
             try:
-                self.child.wait(5)
+                self.child.wait(timeout)
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
