@@ -61,7 +61,7 @@ class Gateway:
 
         self._control = ThreadingHTTPServer(("127.0.0.1", 0), Control)
         self._control.daemon_threads = True
-        threading.Thread(target=self._control.serve_forever, daemon=True).start()
+        threading.Thread(target=self._control.serve_forever, args=(0.02,), daemon=True).start()
         self.control = f"http://127.0.0.1:{self._control.server_address[1]}"
         self._edge = serve(
             self._accept, "127.0.0.1", 0, process_request=self._check, compression=None, max_size=None,
