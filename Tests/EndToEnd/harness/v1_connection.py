@@ -26,7 +26,8 @@ class V1Stream:
         self.events = queue.Queue()
         self.credit = connection.theirs.stream_credit  # what we may still send
         self.granted = connection.ours.stream_credit  # what the other side may still send
-        self.received = 0
+        self.credit_seen = self.credit  # the most we were ever free to send at once
+        self.received = self.sent = 0
         self.heads = []
         self.ended = False  # our direction
         self.they_ended = False
@@ -266,6 +267,7 @@ class V1Connection(Peer):
             elif frame.stream in self.streams:
                 stream = self.streams[frame.stream]
                 stream.credit += frame.credit
+                stream.credit_seen = max(stream.credit_seen, stream.credit)
                 credit = stream.credit
             else:
                 raise v1.Illegal(f"WINDOW on unknown stream {frame.stream}")
@@ -287,6 +289,7 @@ class V1Connection(Peer):
                 count = min(most, stream.credit, self.credit)
                 if count > 0:
                     stream.credit -= count
+                    stream.sent += count
                     self.credit -= count
                     return count
                 left = deadline - time.monotonic()
