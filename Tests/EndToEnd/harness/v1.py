@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
 from .daypass import ROOT
+from .heads import field_lines, request_head, response_head  # noqa: F401
 
 SUBPROTOCOL = "daypass.v1"
 HELLO, REQUEST, RESPONSE, DATA, TRAILERS, RESET, WINDOW = range(0x01, 0x08)
