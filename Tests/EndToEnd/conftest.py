@@ -14,6 +14,7 @@ from harness.localapp import LocalApp  # noqa: E402
 from harness.tunnel import Tunnel  # noqa: E402
 from harness.v1_agent import V1Agent  # noqa: E402
 from harness.v1_gateway import V1Gateway  # noqa: E402
+from harness.v1_targets import AgentTarget, EdgeTarget  # noqa: E402
 
 _addresses = (f"127.{a}.{b}.{c}" for a, b, c in itertools.product(range(1, 250), range(1, 250), range(2, 250)))
 
@@ -174,7 +175,7 @@ def dial_v1(v1_gateway, app, tmp_path):
 
     def dial(*options, port=None, wait=True, **prepare):
         if prepare:
-            v1_gateway.prepare = [prepare]
+            v1_gateway.prepare = [prepare, {}]
         options = options if "--connections" in options else ("--connections", "1", *options)
         env = {"WORMKEY_CONTROL_PLANE_URL": v1_gateway.control, "WORMKEY_EDGE_URL": v1_gateway.edge}
         agents.append(Agent(None, port or app.port, *options, state=tmp_path, env=env, wait=wait))
@@ -185,3 +186,9 @@ def dial_v1(v1_gateway, app, tmp_path):
     yield dial
     for agent in agents:
         agent.kill()
+
+
+@pytest.fixture(params=[EdgeTarget, AgentTarget], ids=["edge", "agent"])
+def target(request):
+    """Each end of version 1 in turn."""
+    return request.param(request)

@@ -72,7 +72,8 @@ def test_hello_limits_of_the_edge_are_fine(dial_v1):
 
 
 def test_heads_keep_order_duplicates_and_bytes(dial_v1, app):
-    path = app.route(lambda call: call.respond(200, [("X-B", "2"), ("X-a", b"\x80\xff"), ("X-B", "1"), ("Connection", "X-H"), ("X-H", "1")]))
+    answer = [("X-B", "2"), ("X-a", b"\x80\xff"), ("X-B", "1"), ("Connection", "X-H"), ("X-H", "1")]
+    path = app.route(lambda call: call.respond(200, answer))
     stream = dial_v1().request(path, fields=[("X-Z", "1"), ("x-a", "\xc3(\xff"), ("X-Z", "1"), ("X-E", "")])
     status, fields = stream.response()
     assert [f for f in fields if f[0].startswith("X-")] == [("X-B", "2"), ("X-a", "\x80\xff"), ("X-B", "1")]
@@ -187,17 +188,15 @@ def test_answers_without_body(dial_v1, app, method, status):
 # RESET
 
 
-def failing(app, how):
-    routes = {
-        "not HTTP": lambda call: (call.raw(b"SSH-2.0-x\r\n\r\n"), call.close()),
-        "two lengths": lambda call: (call.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"), call.close()),
-        "closes without an answer": lambda call: call.close(),
-        "breaks off with length": lambda call: (call.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), call.close()),
-        "breaks off in chunks": lambda call: (call.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"), call.close()),
-        "breaks off in the head": lambda call: (call.raw(b"HTTP/1.1 200 OK\r\nContent-"), call.close()),
-        "resets": lambda call: (call.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), call.reset()),
-    }
-    return app.route(routes[how])
+FAILURES = {
+    "not HTTP": b"SSH-2.0-x\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "closes without an answer": b"",
+    "breaks off with length": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+    "breaks off in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    "breaks off in the head": b"HTTP/1.1 200 OK\r\nContent-",
+    "resets": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+}
 
 
 @pytest.mark.parametrize("how, reasons", [
@@ -208,7 +207,8 @@ def failing(app, how):
 ])
 def test_reset_reasons_of_a_failing_app(dial_v1, app, how, reasons):
     tunnel = dial_v1()
-    stream = tunnel.request(failing(app, how))
+    stream = tunnel.request(app.route(
+        lambda call: (call.raw(FAILURES[how]), call.reset() if how == "resets" else call.close())))
     assert stream.wait_reset().reason in reasons
     assert not stream.they_ended, "never ended normally"
     assert tunnel.request("/still").response()[0] == 200

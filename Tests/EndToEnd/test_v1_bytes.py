@@ -7,15 +7,10 @@ import pytest
 from harness import v1
 from harness.peer import websocket_frame
 from harness.v1_agent import V1Agent
+from harness.v1_targets import AgentTarget, EdgeTarget
 from harness.waiting import eventually
-from test_v1_illegal import AgentTarget, EdgeTarget
 
 PING = v1.frame(v1.PING, 0, bytes(8))
-
-
-@pytest.fixture(params=[EdgeTarget, AgentTarget], ids=["edge", "agent"])
-def target(request, tmp_path):
-    return request.param(request, tmp_path)
 
 
 def wire(payload, **options):
@@ -108,8 +103,8 @@ def boundaries(target):
     return data, sorted({*places, len(data)})
 
 
-def test_connections_cut_at_each_boundary_of_the_edge(request, tmp_path):
-    target = EdgeTarget(request, tmp_path)
+def test_connections_cut_at_each_boundary_of_the_edge(request):
+    target = EdgeTarget(request)
     data, places = boundaries(target)
     session = target.server.create()
     for place in places:
@@ -141,7 +136,7 @@ def test_connections_cut_at_each_boundary_of_the_agent(dial_v1, v1_gateway, app,
         assert call.finished.wait(5) and call.body_state in ("aborted", "complete")
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_garbage(target, seed):
     """Seeded: bytes, frames of random fields, and whole frames with one byte changed. Closed or ignored; never a crash."""
     print("seed", seed)
@@ -157,7 +152,8 @@ def test_garbage(target, seed):
             if how == 0:
                 payload = noise.randbytes(noise.randrange(1, 60))
             elif how == 1:
-                payload = v1.frame(noise.randrange(128), noise.randrange(4), noise.randbytes(noise.randrange(40)), noise.random() < 0.5)
+                data = noise.randbytes(noise.randrange(40))
+                payload = v1.frame(noise.randrange(128), noise.randrange(4), data, noise.random() < 0.5)
             else:
                 changed = bytearray(noise.choice(frames))
                 changed[noise.randrange(len(changed))] = noise.randrange(256)

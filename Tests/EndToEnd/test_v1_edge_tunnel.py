@@ -53,7 +53,7 @@ def test_websocket_is_a_raw_duplex_stream(open_v1):
 
 @pytest.mark.parametrize("who", [
     pytest.param("agent", marks=pytest.mark.xfail(strict=True, reason=(
-        "after the agent's END the viewer's bytes pass, but its FIN becomes RESET cancelled instead of END"))),
+        "after the agent's END the viewer's FIN becomes RESET cancelled instead of END, and bytes just before it may be lost"))),
     "viewer",
 ])
 def test_websocket_half_close(open_v1, who):
@@ -80,9 +80,9 @@ def test_websocket_half_close(open_v1, who):
         else:
             viewer.send(b"and more").half_close()
             assert len(viewer.read_to_end()) == 100_000
-        tunnel.v1.wait_frame(v1.DATA)
-        eventually(lambda: got == [b"and more"] or tunnel.v1.streams[1].over.is_set(), what="the end of the stream")
-        assert tunnel.v1.streams[1].they_ended and not tunnel.v1.streams[1].was_reset
+        eventually(tunnel.v1.streams[1].over.is_set, what="the end of the stream")
+        assert not tunnel.v1.streams[1].was_reset
+        eventually(lambda: got == [b"and more"])
 
 
 def test_websocket_with_subprotocol_and_close_code(open_v1):
@@ -217,8 +217,20 @@ def test_drain_by_the_agent(open_v1):
 
 def test_drain_of_an_idle_connection_closes_at_once(open_v1):
     tunnel = open_v1()
+    tunnel.v1.wait_frame(v1.PING)
     tunnel.v1.send(v1.frame(v1.DRAIN, 0, (250).to_bytes(4)))
     assert (tunnel.v1.wait_close().reason, tunnel.v1.close_frame.delay) == (v1.CLOSE_DRAINED, 250)
+
+
+@pytest.mark.xfail(strict=True, reason=(
+    "right after our HELLO the edge sometimes sends only the WebSocket close, without the CLOSE that comes first"))
+def test_close_comes_first_at_every_moment(open_v1, server):
+    """The moment right after HELLO is hit by chance, but in a hundred attempts many times."""
+    session = server.create()
+    for number in range(100):
+        agent = open_v1(session=session, agent_id="a" * 32).v1
+        agent.send(v1.frame(v1.DRAIN, 0, bytes(4)))
+        agent.wait_close()
 
 
 CLOSINGS = [

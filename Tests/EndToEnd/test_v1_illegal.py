@@ -1,11 +1,15 @@
 """Every illegal frame of version 1 is answered by a close with a reason, by the edge and by the agent, and never a crash."""
 
-import threading
+import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from harness import v1
+from harness.daypass import Agent
+from harness.v1_agent import V1Agent
+from harness.v1_gateway import V1Gateway
+from harness.v1_targets import AgentTarget, EdgeTarget
 from harness.waiting import eventually
 
 frame, RESPONSE = v1.frame, v1.response_head(200)
@@ -13,75 +17,14 @@ BIG = (1 << 31) - 1
 GET = b"\x00GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-class EdgeTarget:
-    """The edge. The open stream is a request that ended; we are its agent."""
-
-    masked = True
-
-    def __init__(self, request, tmp_path):
-        self.server = request.getfixturevalue("server")
-        self.open_v1 = request.getfixturevalue("open_v1")
-        self.viewers = []
-
-    def connect(self, stream=True, **options):
-        """A connection with stream 1 open. (The option `greet=False` leaves our HELLO to the test.)"""
-        tunnel = self.open_v1(lambda s: s.respond() if s.target == "/fine" else None, **options)
-        if stream:
-            self.viewers.append(tunnel.viewer())
-            tunnel.start(self.viewers[-1], "/")
-            eventually(lambda: tunnel.v1.streams)
-        return tunnel.v1, 1
-
-    def lives(self):
-        assert self.server.running and self.open_v1().ask("/").status == 200
-        for viewer in self.viewers:
-            assert not viewer.fill() or b" 502 " in viewer.buffer or b" 200 " in viewer.buffer
-            viewer.close()
-
-
-class AgentTarget:
-    """The agent. The open stream is a request that the local app does not answer yet; we are its edge."""
-
-    masked = False
-
-    def __init__(self, request, tmp_path):
-        self.dial, self.gateway = request.getfixturevalue("dial_v1"), request.getfixturevalue("v1_gateway")
-        self.app, self.go = request.getfixturevalue("app"), threading.Event()
-        self.agent = None
-
-    def connect(self, stream=True, **options):
-        if self.agent is None:
-            tunnel = self.dial(wait=options.get("greet", True), **options)
-            self.agent = tunnel.agent
-        else:
-            tunnel = self.gateway.tunnel()
-        if stream:
-            path = self.app.route(lambda call: (self.go.wait(10), call.respond()))
-            tunnel.request(path)
-            self.app.wait_call(path)
-        return tunnel, 1
-
-    def lives(self):
-        self.gateway.prepare = [{}]
-        assert self.agent.running, self.agent.describe()
-        again = self.gateway.tunnel(20)
-        assert again.request("/after").response()[0] == 200
-        self.go.set()
-
-
-@pytest.fixture(params=[EdgeTarget, AgentTarget], ids=["edge", "agent"])
-def target(request, tmp_path):
-    return request.param(request, tmp_path)
+@pytest.fixture
+def edge(request):
+    return EdgeTarget(request)
 
 
 @pytest.fixture
-def edge(request, tmp_path):
-    return EdgeTarget(request, tmp_path)
-
-
-@pytest.fixture
-def agent(request, tmp_path):
-    return AgentTarget(request, tmp_path)
+def agent(request):
+    return AgentTarget(request)
 
 
 def refuses(target, act, **options):
@@ -98,10 +41,6 @@ def refuses(target, act, **options):
     target.lives()
 
 
-def text(kind, payload):
-    return lambda s: frame(kind, s if kind == v1.RESET else 0, payload)
-
-
 EITHER = [
     ("an empty message", lambda s: b""),
     ("a header cut off", lambda s: b"\x00\x00\x00\x0c\x00\x00\x00"),
@@ -113,7 +52,8 @@ EITHER = [
     ("unknown type 0", lambda s: frame(0, 0)), ("unknown type 0x0f", lambda s: frame(0x0F, 0)),
     ("unknown type 0x7f on a stream", lambda s: frame(0x7F, s, b"x")),
     ("a second HELLO", lambda s: v1.hello()),
-    *[(f"END on {v1.RULES[k].name}", lambda s, k=k, p=p: frame(k, s if k in (v1.RESET, v1.WINDOW) else 0, p, True)) for k, p in (
+    *[(f"END on {v1.RULES[k].name}",
+       lambda s, k=k, p=p: frame(k, s if k in (v1.RESET, v1.WINDOW) else 0, p, True)) for k, p in (
         (v1.RESET, b"\x00\x01"), (v1.WINDOW, b"\x00\x00\x00\x01"), (v1.PING, bytes(8)), (v1.DRAIN, bytes(4)), (v1.CLOSE, bytes(6)))],
     *[(f"{v1.RULES[k].name} on a stream", lambda s, k=k, p=p: frame(k, s, p)) for k, p in (
         (v1.PING, bytes(8)), (v1.PONG, bytes(8)), (v1.DRAIN, bytes(4)), (v1.CLOSE, bytes(6)))],
@@ -235,11 +175,17 @@ def test_illegal_hellos(target, data):
     refuses(target, lambda s: data, stream=False, greet=False)
 
 
-def test_a_hello_that_does_not_come(open_v1, dial_v1):
-    """10 s, on both ends."""
-    ends = [open_v1(greet=False).v1, dial_v1(greet=False, wait=False)]
-    for end in ends:
-        assert end.wait_close(14).reason in (v1.CLOSE_PROTOCOL, v1.CLOSE_MISSED_PONGS)
+@pytest.fixture(scope="module", autouse=True)
+def silent(server, app, tmp_path_factory):
+    """An agent and an edge that never say HELLO: they wait while the other tests of this file run."""
+    session, gateway, start = server.create(), V1Gateway(), time.monotonic()
+    gateway.prepare = [{"greet": False}]
+    env = {"WORMKEY_CONTROL_PLANE_URL": gateway.control, "WORMKEY_EDGE_URL": gateway.edge}
+    agent = Agent(None, app.port, "--connections", "1", state=tmp_path_factory.mktemp("silent"), env=env, wait=False)
+    yield start, V1Agent(session["edgeUrl"], session["sessionToken"], greet=False), gateway.tunnel()
+    agent.kill()
+    gateway.close()
+    server.delete(session["sessionId"])
 
 
 # Legal at the edges of the rules
@@ -286,3 +232,11 @@ def test_a_block_over_the_announced_size_fails(edge, what):
     if connection.streams[stream].was_reset:
         assert connection.streams[stream].was_reset.reason == v1.HEAD_TOO_LARGE
     edge.lives()
+
+
+def test_a_hello_that_does_not_come(silent):
+    """10 s, on both ends. (Last in this file, so that it rarely waits.)"""
+    start, *ends = silent
+    for end in ends:
+        assert not end.closed.is_set() or time.monotonic() - start > 9
+        assert end.wait_close(15).reason == v1.CLOSE_PROTOCOL

@@ -27,6 +27,7 @@ class Gateway:
 
     def __init__(self, make, subprotocols=None):
         self.make = make
+        self._order = threading.Lock()
         self.tunnels = queue.Queue()
         self.created = []
         self.handshakes = []
@@ -104,9 +105,10 @@ class Gateway:
         return None
 
     def _accept(self, websocket):
-        tunnel = self.make(websocket)
-        tunnel.handshake = websocket.request.headers
-        self.tunnels.put(tunnel)
+        with self._order:
+            tunnel = self.make(websocket)
+            tunnel.handshake = websocket.request.headers
+            self.tunnels.put(tunnel)
         tunnel.run()
 
     def tunnel(self, timeout=15.0):
