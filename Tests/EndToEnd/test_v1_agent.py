@@ -109,8 +109,8 @@ def test_many_streams_at_once_and_skipped_ids(dial_v1, app):
 
 
 TRAILERS = pytest.mark.xfail(strict=True, reason=(
-    "the page and its golden frame end a trailer block without an empty line; the agent sends one, and drops trailers "
-    "that come without it"))
+    "the page and its golden frame end a trailer block without an empty line; the agent sends one, and answers a block "
+    "without it with RESET protocolError"))
 
 
 @TRAILERS
@@ -217,6 +217,15 @@ def test_reset_reasons_of_a_failing_app(dial_v1, app, how, reasons):
 def test_reset_of_an_app_that_is_not_there(dial_v1):
     stream = dial_v1(port=free_port()).request("/")
     assert stream.wait_reset().reason == v1.UNREACHABLE and not stream.heads
+
+
+def test_a_head_over_what_the_edge_accepts_is_not_sent(dial_v1, app):
+    """The app's head is larger than our HELLO allows: that stream fails, and no other."""
+    tunnel = dial_v1(hello=v1.Hello(head=4096))
+    path = app.route(lambda call: call.respond(200, [("X-Long", "y" * 6000)], b"x"))
+    stream = tunnel.request(path)
+    assert stream.wait_reset().reason == v1.HEAD_TOO_LARGE and not stream.heads
+    assert tunnel.request("/still").response()[0] == 200
 
 
 def test_our_reset_aborts_the_app(dial_v1, app):

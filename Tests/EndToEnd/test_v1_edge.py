@@ -132,6 +132,13 @@ def test_one_stream_at_once_is_kept(open_v1):
     assert max(most) <= 2, most
 
 
+def test_a_head_over_what_the_agent_accepts_is_not_sent(open_v1):
+    """The viewer's head is larger than our HELLO allows: refused, and nothing of it reaches the agent."""
+    tunnel = open_v1(hello=v1.Hello(head=4096))
+    assert tunnel.ask("/", headers=[("X-Long", "y" * 6000)]).status in (431, 502, 503)
+    assert not tunnel.v1.ids and tunnel.ask("/").status == 200
+
+
 # Requests and answers
 
 
