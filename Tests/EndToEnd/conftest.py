@@ -12,6 +12,9 @@ from harness import process  # noqa: E402
 from harness.daypass import BINARY, Agent, Server  # noqa: E402
 from harness.localapp import LocalApp  # noqa: E402
 from harness.tunnel import Tunnel  # noqa: E402
+from harness.v1_agent import V1Agent  # noqa: E402
+from harness.v1_gateway import V1Gateway  # noqa: E402
+from harness.v1_targets import AgentTarget, EdgeTarget  # noqa: E402
 
 _addresses = (f"127.{a}.{b}.{c}" for a, b, c in itertools.product(range(1, 250), range(1, 250), range(2, 250)))
 
@@ -135,3 +138,57 @@ def address():
 def addresses():
     """Several such addresses."""
     return [next(_addresses) for _ in range(4)]
+
+
+@pytest.fixture
+def open_v1(server):
+    """Sessions served by a version 1 agent of ours (`tunnel.v1`); what the edge sends it must keep every rule."""
+    agents = []
+
+    def open_(serve=None, server=server, session=None, **options):
+        session = session or server.create()
+        agent = V1Agent(session["edgeUrl"], session["sessionToken"], serve, **options)
+        agents.append(agent)
+        tunnel = Tunnel(server, None, session["slug"], record=session)
+        tunnel.v1 = agent
+        return tunnel
+
+    yield open_
+    for agent in agents:
+        agent.close()
+    assert [agent.failure for agent in agents if agent.failure] == []
+
+
+@pytest.fixture
+def v1_gateway():
+    """A version 1 gateway of ours; what our agents send it must keep every rule."""
+    gateway = V1Gateway()
+    yield gateway
+    gateway.close()
+    assert [tunnel.failure for tunnel in gateway.made if tunnel.failure] == []
+
+
+@pytest.fixture
+def dial_v1(v1_gateway, app, tmp_path):
+    """Starts our agent against that gateway, with one connection unless told otherwise: `tunnel` and `tunnel.agent`."""
+    agents = []
+
+    def dial(*options, port=None, wait=True, **prepare):
+        if prepare:
+            v1_gateway.prepare = [prepare, {}]
+        options = options if "--connections" in options else ("--connections", "1", *options)
+        env = {"WORMKEY_CONTROL_PLANE_URL": v1_gateway.control, "WORMKEY_EDGE_URL": v1_gateway.edge}
+        agents.append(Agent(None, port or app.port, *options, state=tmp_path, env=env, wait=wait))
+        tunnel = v1_gateway.tunnel()
+        tunnel.agent = agents[-1]
+        return tunnel
+
+    yield dial
+    for agent in agents:
+        agent.kill()
+
+
+@pytest.fixture(params=[EdgeTarget, AgentTarget], ids=["edge", "agent"])
+def target(request):
+    """Each end of version 1 in turn."""
+    return request.param(request)

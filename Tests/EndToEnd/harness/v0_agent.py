@@ -4,9 +4,10 @@ import queue
 import threading
 
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from . import v0
+from .heads import first
+from .peer import Peer, dial
 
 
 class AgentStream:
@@ -21,7 +22,7 @@ class AgentStream:
         self.ended = threading.Event()
 
     def get(self, name):
-        return next((v for n, v in self.fields if n.lower() == name.lower()), None)
+        return first(self.fields, name)
 
     def read(self, timeout=10.0):
         kind, payload = self.events.get(timeout=timeout)
@@ -56,41 +57,30 @@ class AgentStream:
         self.end()
 
 
-class V0Agent:
+class V0Agent(Peer):
     """Connects, and calls `serve(stream)` in a thread of its own for every stream."""
 
     def __init__(self, edge_url, token, serve, **options):
-        self.websocket = connect(
-            edge_url, additional_headers={"Authorization": f"Bearer {token}"}, compression=None,
-            max_size=None, ping_interval=None, proxy=None, **options,
-        )
+        super().__init__(dial(edge_url, token, **options))
         self.serve = serve
         self.streams = {}
         self.ids = []
         self.pongs = queue.Queue()
         self.received = []
-        self.closed = threading.Event()
-        self.failure = None
-        threading.Thread(target=self._read, daemon=True).start()
+        self.start()
 
     def send(self, kind, stream=0, payload=b""):
         self.websocket.send(v0.frame(kind, stream, payload))
 
-    def _read(self):
-        try:
-            for message in self.websocket:
-                kind, number, payload = v0.parse(message)
-                self.received.append((kind, number, len(payload)))
-                self._frame(kind, number, payload)
-        except (ConnectionClosed, OSError):
-            pass
-        except Exception as error:  # kept for the test to see
-            self.failure = error
-        finally:
-            self.closed.set()
-            for stream in list(self.streams.values()):
-                stream.cancelled.set()
-                stream.events.put((None, b""))
+    def message(self, message):
+        kind, number, payload = v0.parse(message)
+        self.received.append((kind, number, len(payload)))
+        self._frame(kind, number, payload)
+
+    def ended(self):
+        for stream in list(self.streams.values()):
+            stream.cancelled.set()
+            stream.events.put((None, b""))
 
     def _frame(self, kind, number, payload):
         if kind in (v0.OPEN_STREAM, v0.WS_UPGRADE):
@@ -118,6 +108,3 @@ class V0Agent:
             self.serve(stream)
         except (ConnectionError, ConnectionClosed, queue.Empty):
             pass
-
-    def close(self):
-        self.websocket.close()
