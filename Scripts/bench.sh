@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Speed of the tunnel beside nginx as a plain reverse proxy, in one run of about two minutes (Benchmarks/README.md).
-# OUT=FILE also writes the table there; SECONDS_PER_RUN=N changes how long each case runs.
+# Speed of the tunnel beside nginx as a plain reverse proxy and ssh -R, in one run of about seven minutes that writes its
+# report into docs/performance.md (Benchmarks/README.md). QUICK=1 takes two minutes and writes nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
