@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import idle
+import open_websockets
 import reporting
 import settings
 import speed
@@ -19,6 +20,7 @@ from processes import Running, adopt_orphans, reap_orphans
 
 PARTS = {
     "speed": speed.run,
+    "websockets": open_websockets.run,
     "idle": idle.run,
 }
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
