@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import bystanders
 import idle
 import open_websockets
 import reporting
@@ -20,6 +21,7 @@ from processes import Running, adopt_orphans, reap_orphans
 
 PARTS = {
     "speed": speed.run,
+    "bystanders": bystanders.run,
     "websockets": open_websockets.run,
     "idle": idle.run,
 }
