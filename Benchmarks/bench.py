@@ -16,12 +16,14 @@ import idle
 import open_websockets
 import reporting
 import settings
+import slow
 import speed
 from processes import Running, adopt_orphans, reap_orphans
 
 PARTS = {
     "speed": speed.run,
     "bystanders": bystanders.run,
+    "slow": slow.run,
     "websockets": open_websockets.run,
     "idle": idle.run,
 }
