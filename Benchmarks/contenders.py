@@ -30,7 +30,14 @@ http {{
     {body}
 }}
 """
-APP = "server {{ listen {address}:{port} backlog=1024; location / {{ root {files}; }} }}"
+# Static files; /upload answers once it has the whole body (nginx reads it before it asks itself for a file).
+APP = """
+    server {{
+        listen {address}:{port} backlog=1024;
+        location / {{ root {files}; }}
+        location /upload {{ proxy_pass http://{address}:{port}/1k.bin; proxy_method GET; }}
+    }}
+"""
 PROXY = """
     upstream app {{ server 127.0.0.1:{app}; keepalive 128; keepalive_requests 100000000; }}
     server {{
