@@ -7,7 +7,7 @@ help:
 	@echo 'make demo      a tunnel to a sample app, from nothing (ONCE=1: fetch its page and end)'
 	@echo 'make test      every test, black-box ones included'
 	@echo 'make check     format, layering, warnings, documentation'
-	@echo 'make bench     speed beside nginx in one run (OUT=FILE also writes the table there)'
+	@echo 'make bench     speed beside nginx and ssh in one run, into docs/performance.md (QUICK=1: short, prints only)'
 	@echo 'make release   dist/daypass: stripped, Swift linked in'
 
 demo:

@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import reporting
 from processes import Process
-from report import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = Path(os.environ.get("BUILD", ROOT / ".build" / "release"))
@@ -136,7 +136,7 @@ def main():
         table = measure(stripped(folder), folder)
     print(table)
     if "--write" in sys.argv:
-        replace_block(ROOT / "docs" / "performance.md", "hot path", table)
+        reporting.write(ROOT / "docs" / "performance.md", table, "hot-path")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ test       nghttp2-client    command:nghttp
 test       chromium          command:chromium|chromium-browser|google-chrome
 bench      nginx-light       command:nginx
 bench      wrk               command:wrk
+bench      openssh-server    command:sshd
+bench      openssh-client    command:ssh
+bench      iproute2          command:ss
+bench      gcc               command:cc|gcc|clang
 '
 PATH="$PATH:/usr/sbin:/sbin"
 
@@ -76,8 +80,13 @@ for package in "${missing[@]}"; do
     else
         apt install --no-install-recommends "$package"
     fi
-    # Debian starts nginx as a service on port 80; only its program is wanted here.
-    if [ "$package" = nginx-light ] && [ -d /run/systemd/system ]; then
-        "${as_root[@]}" systemctl disable --now nginx >/dev/null 2>&1 || true
+    # Debian starts these as services; only their programs are wanted here.
+    case $package in
+    nginx-light) services=(nginx) ;;
+    openssh-server) services=(ssh.service ssh.socket) ;;
+    *) services=() ;;
+    esac
+    if [ "${#services[@]}" -gt 0 ] && [ -d /run/systemd/system ]; then
+        "${as_root[@]}" systemctl disable --now "${services[@]}" >/dev/null 2>&1 || true
     fi
 done
