@@ -68,7 +68,8 @@ enum HTTPHeadParser {
         return HTTPHead(bytes: block, startLine: startLine, minorVersion: minorVersion, fields: fields)
     }
 
-    /// Validates a trailer block, `Name: value` lines and an empty line.
+    /// Validates a trailer block: `Name: value` lines, and an empty line if it comes from HTTP/1.1 (in a tunnel it has
+    /// none).
     static func parseTrailers(
         _ block: ByteBuffer,
         limits: HTTPParserLimits
@@ -78,7 +79,13 @@ enum HTTPHeadParser {
         let failure: HTTPParseError? = block.withUnsafeReadableBytes { bytes in
             do throws(HTTPParseError) {
                 var index = 0
-                try Self.fieldLines(bytes, &index, into: &fields, maximum: limits.maximumFields)
+                try Self.fieldLines(
+                    bytes,
+                    &index,
+                    into: &fields,
+                    maximum: limits.maximumFields,
+                    endsWithEmptyLine: false
+                )
                 guard index == bytes.count else { throw .invalid("bytes follow the empty line of trailers") }
                 return nil
             } catch {
@@ -155,10 +162,14 @@ enum HTTPHeadParser {
         _ bytes: UnsafeRawBufferPointer,
         _ index: inout Int,
         into fields: inout [HTTPField],
-        maximum: Int
+        maximum: Int,
+        endsWithEmptyLine: Bool = true
     ) throws(HTTPParseError) {
         while true {
-            guard index < bytes.count else { throw .invalid("a head ends without an empty line") }
+            guard index < bytes.count else {
+                if endsWithEmptyLine { throw .invalid("a head ends without an empty line") }
+                return
+            }
             if bytes[index] == 0x0D {
                 try Self.lineEnd(bytes, &index)
                 return

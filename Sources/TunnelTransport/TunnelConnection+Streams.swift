@@ -105,6 +105,14 @@ extension TunnelConnection {
         self.scheduleFlush()
     }
 
+    /// Opens nothing more, lets open streams go on for at most `limit`, then closes for this reason (edge role).
+    package func retire(_ reason: TunnelCloseReason, within limit: TimeAmount) {
+        guard self.state == .open, let context = self.context else { return }
+        self.machine.retire(reason)
+        context.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.close(reason) }
+        self.scheduleFlush()
+    }
+
     private func act(on action: TunnelConnectionStateMachine.OnSend, _ id: TunnelStreamID) {
         switch action {
         case .queued, .pause: self.scheduleFlush()

@@ -225,7 +225,7 @@ package final class TunnelConnection: ChannelInboundHandler {
         }
         self.isFlushing = false
         guard self.state == .open else { return }
-        if let delay = self.machine.drainedDelay { return self.close(.drained(retryAfter: delay)) }
+        if let reason = self.machine.idleCloseReason { return self.close(reason) }
         // An owner that was told something may have queued more.
         if self.machine.hasFrames, context.channel.isWritable { self.scheduleFlush() }
     }

@@ -46,13 +46,38 @@ private func data(_ count: Int) -> ByteBuffer { ByteBuffer(repeating: 0x61, coun
         _ = pair.agent.machine.sendData(data(100_000), on: id, now: .at(0))
         pair.exchange()
         #expect(pair.edge.received[id]?.bytes.count == 20_000)
-        // Credit comes back only when the downstream took the bytes, and in halves of the window.
-        pair.edge.consume(9_999, on: id, now: .at(1_000))
+        // Credit comes back only when the downstream took the bytes, and in quarters of the window.
+        pair.edge.consume(4_999, on: id, now: .at(1_000))
         pair.exchange()
         #expect(pair.edge.received[id]?.bytes.count == 20_000)
         pair.edge.consume(1, on: id, now: .at(1_000))
         pair.exchange()
-        #expect(pair.edge.received[id]?.bytes.count == 30_000)
+        #expect(pair.edge.received[id]?.bytes.count == 25_000)
+    }
+
+    /// Streams that hold between half and seven eighths of a window that cannot grow: neither is one of them given up,
+    /// nor could half of the window ever be pending.
+    @Test(arguments: [51, 60, 70, 80, 84])
+    func theOthersGoOnWhenMostOfTheConnectionIsHeld(percent: Int) {
+        let whole = 4 << 20
+        var pair = MachinePair(.v1, edge: { $0.maximumConnectionWindow = whole })
+        var left = whole / 100 * percent
+        while left > 0 {
+            let stalled = pair.openAnswered()
+            _ = pair.agent.machine.sendData(data(min(left, 200 << 10)), on: stalled, now: pair.now)
+            left -= 200 << 10
+            pair.exchange()
+        }
+        for _ in 0..<200 {
+            pair.now = pair.now + .milliseconds(10)
+            let live = pair.openAnswered()
+            _ = pair.agent.machine.sendData(data(100 << 10), on: live, now: pair.now)
+            pair.exchange()
+            #expect(pair.edge.received[live]?.bytes.count == 100 << 10)
+            pair.edge.consume(pair.edge.received[live]!.unconsumed, on: live, now: pair.now)
+            pair.exchange()
+        }
+        #expect(pair.edge.received.values.allSatisfy { $0.reset == nil } && pair.edge.closed == nil)
     }
 
     /// Version 0 has no credit: the stream that is not read is lost, everything else goes on.

@@ -395,12 +395,12 @@ private func data(_ count: Int) -> ByteBuffer { ByteBuffer(repeating: 0x61, coun
             pair.exchange()
             let told = side == .edge ? pair.agent : pair.edge
             #expect(told.notices == [.drain(retryAfterMilliseconds: 250)])
-            #expect(!pair.edge.machine.isAccepting && pair.edge.machine.drainedDelay == nil)
-            #expect(pair.agent.machine.drainedDelay == nil)
+            #expect(!pair.edge.machine.isAccepting && pair.edge.machine.idleCloseReason == nil)
+            #expect(pair.agent.machine.idleCloseReason == nil)
             _ = pair.agent.machine.sendEnd(trailers: nil, on: id, now: .at(0))
             pair.exchange()
             #expect(pair.edge.received[id]?.ended == true)
-            #expect(pair.edge.machine.drainedDelay == .milliseconds(250))
+            #expect(pair.edge.machine.idleCloseReason == .drained(retryAfter: .milliseconds(250)))
         }
     }
 

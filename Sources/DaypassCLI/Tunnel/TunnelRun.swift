@@ -25,6 +25,9 @@ struct TunnelRun: Sendable {
     /// The command `daypass run` started.
     var child: ChildProcess?
 
+    /// How long open requests may take once a signal or the end of the command ends the tunnel; somebody at a terminal
+    /// is not kept waiting as long.
+    private static let drainTime = Duration.seconds(10)
     private static let serverGrace = Duration.seconds(3)
     private static let childGrace = Duration.seconds(10)
 
@@ -130,7 +133,7 @@ struct TunnelRun: Sendable {
         configuration.connections = self.options.connections
         configuration.takeover = self.options.takeover
         configuration.agentName = "daypass/\(DaypassVersion.current)"
-        configuration.timeouts.drain = .seconds(1)
+        configuration.timeouts.drain = self.isInteractive ? .seconds(1) : Self.drainTime
         let monitor = TunnelMonitor(
             screen: StatusScreen(
                 facts: StatusScreen.Facts(
@@ -164,14 +167,15 @@ struct TunnelRun: Sendable {
             do {
                 let code = try await withRunning(
                     AgentUntilClosed(agent: agent, monitor: monitor),
-                    grace: .seconds(2),
+                    grace: Self.drainTime + .seconds(2),
                     logger: self.logger
                 ) {
                     let code = try await self.present(presenter)
                     monitor.beginClosing()
-                    await closer.close()
                     return code
                 }
+                // After the agent: requests that were open have been answered, those that came meanwhile wait at the edge.
+                await closer.close()
                 presenter.sayGoodbye(isInteractive: self.isInteractive)
                 if let code { throw PassedOnExit(code: code) }
             } catch let end as DaypassError {

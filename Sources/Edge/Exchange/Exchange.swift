@@ -157,7 +157,6 @@ final class Exchange {
             var block = ByteBuffer()
             // The parser has validated the block, so this does not throw.
             if (try? writeForwardedTrailers(trailers, to: &block)) == true {
-                block.writeStaticString("\r\n")
                 filtered = block
             }
         }

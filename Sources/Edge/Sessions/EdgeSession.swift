@@ -50,6 +50,9 @@ final class EdgeSession: Sendable {
         var lastPush = ""
     }
 
+    /// How long requests that are open at an agent may go on once another one has taken over.
+    private static let takeoverGrace = TimeAmount.seconds(10)
+
     let id: SessionID
     let slug: Slug
     private let maximumStreams: Int
@@ -201,7 +204,14 @@ final class EdgeSession: Sendable {
         switch outcome {
         case .refused(let error): return error
         case .added(let replaced):
-            for old in replaced { old.run { $0.close(.replaced) } }
+            for old in replaced {
+                if old.agentID == tunnel.agentID, tunnel.agentID != nil {
+                    // The agent itself has given that one up.
+                    old.run { $0.close(.replaced) }
+                } else {
+                    old.run { $0.retire(.replaced, within: Self.takeoverGrace) }
+                }
+            }
             tunnel.run { $0.sendPush(push) }
             for exchange in waiting { exchange.run { $0.tunnelArrived() } }
             return nil

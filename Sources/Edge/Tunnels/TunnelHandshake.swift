@@ -46,7 +46,7 @@ struct TunnelHandshake {
                 session: session,
                 eventLoop: eventLoop,
                 agentID: agentID,
-                index: self.field("x-daypass-connection").flatMap { Int($0) } ?? 0,
+                index: self.field("x-daypass-connection").flatMap { UInt8($0) }.map { Int($0) } ?? 0,
                 takeover: takeover
             )
             let connection = TunnelConnection(

@@ -1,5 +1,6 @@
 import NIOCore
 import ProxySemantics
+import TunnelTransport
 
 // Connections that turn out to be something else than HTTP/1.1: an agent's tunnel, or HTTP/2.
 extension ViewerHTTP1Handler {
@@ -16,11 +17,7 @@ extension ViewerHTTP1Handler {
                 self.output.writeImmutableBuffer(response)
                 self.flushOutput()
                 try context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
-                try context.channel.syncOptions?
-                    .setOption(
-                        .writeBufferWaterMark,
-                        value: ChannelOptions.Types.WriteBufferWaterMark(low: 128 << 10, high: 256 << 10)
-                    )
+                try TunnelSocket.configure(context.channel)
                 try pipeline.addHandler(connection)
             }
         }

@@ -127,6 +127,9 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        // Once our side of a duplex stream is closed, NIO tells of the viewer's end only like this; a reset was an error
+        // before.
+        if self.machine.isDuplex { self.exchange?.duplexInputEnded() }
         self.connectionLost()
         context.fireChannelInactive()
     }

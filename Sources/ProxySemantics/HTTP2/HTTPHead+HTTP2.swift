@@ -92,8 +92,6 @@ extension HPACKHeaders {
 
     /// Adds `Name: value` lines whose fields `includes` accepts; lines that are not valid are left out.
     fileprivate mutating func addLines(of block: ByteBuffer, where includes: (KnownField) -> Bool) {
-        var block = block
-        block.writeStaticString("\r\n")
         let limits = HTTPParserLimits(maximumFields: .max, maximumTrailerBytes: .max)
         guard let fields = try? HTTPMessageParser.validateTrailers(block, limits: limits) else { return }
         block.withUnsafeReadableBytes { bytes in

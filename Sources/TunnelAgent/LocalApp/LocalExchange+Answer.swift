@@ -89,9 +89,7 @@ extension LocalExchange {
     private static func forwardable(_ trailers: ByteBuffer?) -> ByteBuffer? {
         guard let trailers else { return nil }
         var buffer = ByteBufferAllocator().buffer(capacity: trailers.readableBytes)
-        guard (try? writeForwardedTrailers(trailers, to: &buffer)) == true else { return nil }
-        buffer.writeStaticString("\r\n")
-        return buffer
+        return (try? writeForwardedTrailers(trailers, to: &buffer)) == true ? buffer : nil
     }
 
     /// Whether the request can be sent again: the connection had been idle and was closed before it answered, which

@@ -115,6 +115,7 @@ final class TunnelDialer {
                 onFailure: { attempt.finish(.failure($0)) }
             )
         )
+        try TunnelSocket.configure(channel)
         try options.setOption(.autoRead, value: true)
     }
 

@@ -34,11 +34,9 @@ extension TunnelConnectionStateMachine {
     mutating func giveBack(_ bytes: Int, now: NIODeadline) {
         guard bytes > 0 else { return }
         self.budget.count(-self.receiveWindow.consumed(bytes))
-        guard self.version == .v1, self.receiveWindow.grantIsDue else { return }
-        let limiting = self.receiveWindow.wasLimiting(
-            now: now,
-            roundTrip: self.liveness.roundTrip ?? Self.assumedRoundTrip
-        )
+        guard self.version == .v1, self.receiveWindow.sharedGrantIsDue else { return }
+        let roundTrip = self.liveness.roundTrip ?? Self.assumedRoundTrip
+        let limiting = self.receiveWindow.grantIsDue && self.receiveWindow.wasLimiting(now: now, roundTrip: roundTrip)
         self.grantConnection(growingTo: limiting ? self.receiveWindow.size * 2 : 0, now: now)
     }
 
@@ -76,7 +74,10 @@ extension TunnelConnectionStateMachine {
             return stream
         }
         if self.budget.isExhausted { return self.largestHolder() }
-        guard self.version == .v1, self.receiveWindow.unconsumed > self.receiveWindow.size / 2 else { return nil }
+        guard self.version == .v1 else { return nil }
+        // What arrived just now may have left less of the window than is pending.
+        if self.receiveWindow.sharedGrantIsDue { self.grantConnection(growingTo: 0, now: now) }
+        guard self.receiveWindow.unconsumed > self.receiveWindow.size / 2 else { return nil }
         // Streams that are not read eat the connection's window: widen it, so that the others go on, or give up the
         // stream that holds most.
         if self.receiveWindow.size < self.configuration.maximumConnectionWindow, self.budget.allowsGrowth {

@@ -155,6 +155,12 @@ extension TunnelConnectionStateMachine {
         self.sender.enqueueControl(TunnelFrame(stream: 0, .drain(retryAfterMilliseconds: milliseconds)))
     }
 
+    /// Nothing new is opened from here on, and the connection closes for this reason once nothing is open (edge).
+    package mutating func retire(_ reason: TunnelCloseReason) {
+        guard self.phase == .open, self.role == .edge, self.retirement == nil else { return }
+        self.retirement = reason
+    }
+
     // MARK: Timer
 
     /// When `timerFired` should be called next.

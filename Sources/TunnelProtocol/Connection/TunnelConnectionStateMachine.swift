@@ -74,6 +74,8 @@ package struct TunnelConnectionStateMachine: ~Copyable {
     /// Set by `drain` here or by the peer's DRAIN.
     var drainDelay: TimeAmount?
     var isLocallyDraining = false
+    /// Set by `retire`: why the connection closes once nothing is open.
+    var retirement: TunnelCloseReason?
 
     /// Makes the machine of one connection that is about to start.
     package init(role: TunnelRole, version: TunnelVersion, configuration: TunnelConfiguration) {
@@ -114,7 +116,8 @@ package struct TunnelConnectionStateMachine: ~Copyable {
 
     /// Whether `openStream` may succeed.
     package var isAccepting: Bool {
-        self.phase == .open && self.role == .edge && self.drainDelay == nil && self.highestStream < .max
+        self.phase == .open && self.role == .edge && self.drainDelay == nil && self.retirement == nil
+            && self.highestStream < .max
             && self.openStreamCount < min(self.configuration.maximumStreams, self.peer.maximumStreams)
     }
 
@@ -140,7 +143,7 @@ package struct TunnelConnectionStateMachine: ~Copyable {
 
     /// Whether frames wait to be sent, or streams are over that nobody was told about.
     package var needsAttention: Bool {
-        self.sender.hasFrames || !self.released.isEmpty || self.drainDelay != nil
+        self.sender.hasFrames || !self.released.isEmpty || self.drainDelay != nil || self.retirement != nil
     }
 
     /// Whether both directions of a stream are over and only its bytes are not consumed yet.
@@ -156,12 +159,12 @@ package struct TunnelConnectionStateMachine: ~Copyable {
     /// The smallest recent round trip; nil before the first pong.
     package var roundTrip: TimeAmount? { self.liveness.roundTrip }
 
-    /// Drained and idle, with nothing left to send: the edge closes the connection now.
-    package var drainedDelay: TimeAmount? {
+    /// Why the edge closes the connection now: drained or retired, idle, and with nothing left to send; else nil.
+    package var idleCloseReason: TunnelCloseReason? {
         guard self.phase == .open, self.role == .edge, self.openStreamCount == 0, !self.sender.hasFrames else {
             return nil
         }
-        return self.drainDelay
+        return self.retirement ?? self.drainDelay.map { .drained(retryAfter: $0) }
     }
 
     /// The streams that are over since the last call; nothing is said about them any more.

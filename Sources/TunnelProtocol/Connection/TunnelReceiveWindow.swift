@@ -6,9 +6,9 @@ package import NIOCore
 /// size = available (the sender may still use) + unconsumed (held here) + pending (consumed, not yet given back)
 /// ```
 ///
-/// Credit goes back when half of the window is pending. When that half was used up within two round trips the window,
-/// not the network, was the limit: it doubles. A sender at rate `r` over round trip `t` uses half of a window `w` in
-/// `w/2r`, so growth stops at `w > 4rt`: never the limit, and at most four times what is needed.
+/// Credit goes back when a quarter of the window is pending. When that quarter was used up within one round trip the
+/// window, not the network, was the limit: it doubles. A sender at rate `r` over round trip `t` uses a quarter of a window
+/// `w` in `w/4r`, so growth stops at `w > 4rt`: never the limit, and at most four times what is needed.
 package struct TunnelReceiveWindow: Equatable, Sendable {
     /// The whole window in bytes.
     package private(set) var size: Int
@@ -47,13 +47,17 @@ package struct TunnelReceiveWindow: Equatable, Sendable {
     }
 
     /// Whether enough is pending to give credit back.
-    package var grantIsDue: Bool { self.pending > 0 && self.pending >= self.size / 2 }
+    package var grantIsDue: Bool { self.pending > 0 && self.pending >= self.size / 4 }
+
+    /// The same for a window that many share: a quarter of what is not held is enough, because those who do not consume
+    /// what they hold must not keep the others from ever getting a grant.
+    package var sharedGrantIsDue: Bool { self.pending > 0 && self.pending >= (self.size - self.unconsumed) / 4 }
 
     /// Whether the window was the sender's limit since the last grant: at time `now`, with the smallest recent round
     /// trip.
     package func wasLimiting(now: NIODeadline, roundTrip: TimeAmount) -> Bool {
         guard let lastGrant = self.lastGrant else { return false }
-        return now - lastGrant <= roundTrip * 2
+        return now - lastGrant <= roundTrip
     }
 
     /// Gives everything pending back, on top of what a growth to `newSize` adds.
