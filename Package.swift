@@ -13,6 +13,9 @@ let settings: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -32,6 +35,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", exact: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
@@ -91,7 +95,7 @@ let package = Package(
             name: "TunnelAgent",
             dependencies: [
                 "SessionModel", "TunnelProtocol", "ProxySemantics", "TunnelTransport", nioCore, nioPosix, nioSSL,
-                log, collections, lifecycle,
+                nioTLS, nioHTTP2, nioHPACK, log, collections, lifecycle,
             ],
             swiftSettings: settings
         ),
@@ -204,7 +208,7 @@ let package = Package(
             name: "TunnelAgentTests",
             dependencies: [
                 "TunnelAgent", "TunnelTransport", "TunnelProtocol", "ProxySemantics", "SessionModel", nioCore, nioPosix,
-                nioSSL, log, lifecycle,
+                nioSSL, nioHTTP2, nioHPACK, log, lifecycle,
             ],
             swiftSettings: settings
         ),

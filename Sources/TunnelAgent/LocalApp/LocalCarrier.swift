@@ -5,8 +5,9 @@ import ProxySemantics
 /// has it, or one stream of an HTTP/2 connection.
 ///
 /// Confined to the agent's event loop. The other way, a carrier calls the exchange: `received…` for the parts of the
-/// answer, `localAppWritable`, and `localAppClosed` if the carrier ends before the exchange gave it up. The four ways to
-/// give a carrier up are `finish`, `stopRequest`, `close` and `abort`; after one of them the exchange is not called again.
+/// answer, `localAppWritable`, and one of `localAppClosed` and `localAppRefused` if the carrier ends before the exchange
+/// gave it up. The four ways to give a carrier up are `finish`, `stopRequest`, `close` and `abort`; after one of them the
+/// exchange is not called again.
 protocol LocalCarrier: AnyObject {
     /// Whether its connection completed an exchange before, and so may be met by the local app's close on the way.
     var isReused: Bool { get }
@@ -16,6 +17,9 @@ protocol LocalCarrier: AnyObject {
 
     /// Whether part of an answer is here that was not delivered yet.
     var hasPartialAnswer: Bool { get }
+
+    /// Whether the local app can refuse a request in a way that says that sending it again is safe.
+    var mayRefuse: Bool { get }
 
     /// Whether the rest of a request can be sent although its answer is complete.
     var takesRestOfRequest: Bool { get }

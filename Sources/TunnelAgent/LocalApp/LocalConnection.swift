@@ -75,6 +75,8 @@ final class LocalConnection: ChannelDuplexHandler, LocalCarrier {
     /// Whether part of an answer is here that could not be parsed yet.
     var hasPartialAnswer: Bool { self.unparsed.readableBytes > 0 }
 
+    var mayRefuse: Bool { false }
+
     var takesRestOfRequest: Bool { self.keepsAlive && self.isOpen }
 
     func begin(_ exchange: LocalExchange) {

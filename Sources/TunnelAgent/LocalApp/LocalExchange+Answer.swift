@@ -12,6 +12,7 @@ extension LocalExchange {
     func received(head: HTTPHead, end: Bool) {
         self.status = head.status
         self.answer = .streaming
+        self.sent = nil
         self.hasSentEnd = end
         self.tunnel.sendHead(self.mapped(head), end: self.hasSentEnd, on: self.id)
     }
@@ -58,7 +59,7 @@ extension LocalExchange {
             self.hasRetried = true
             self.carrier?.close()
             self.carrier = nil
-            if !self.relay.requests.acquireFresh(for: self) { self.fail(.refused) }
+            self.acquireAgain()
         case .awaited where !self.startedOnReused && (failure is NIOSSLError || failure is BoringSSLError):
             self.fail(.upstreamUnreachable)
         case .awaited, .streaming, .raw: self.fail(.upstreamAborted)

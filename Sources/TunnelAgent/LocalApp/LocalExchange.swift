@@ -53,11 +53,13 @@ final class LocalExchange: TunnelStreamDelegate {
     private let started: NIODeadline
     var bytesIn = 0
     /// What arrived before there was a carrier; bounded by the credit given.
-    private var queued: [ByteBuffer] = []
+    var queued: [ByteBuffer] = []
     /// The end that arrived then, with its trailers.
-    private var queuedEnd: ByteBuffer??
+    var queuedEnd: ByteBuffer??
     /// Bytes given to the carrier for which no credit was returned yet.
     var uncredited = 0
+    /// What was sent to a local app that may refuse it; nil once it cannot be sent again.
+    var sent: SentRequest?
     var hasRetried = false
     var startedOnReused = false
     var status: Int?
@@ -98,6 +100,7 @@ final class LocalExchange: TunnelStreamDelegate {
     func begin(on carrier: any LocalCarrier) {
         self.carrier = carrier
         self.startedOnReused = carrier.isReused
+        if carrier.mayRefuse, !self.hasRetried { self.sent = SentRequest(body: self.body) }
         self.lastProgress = .now()
         carrier.begin(self)
         if !self.isWebSocket { self.forwardQueued() }
@@ -179,6 +182,7 @@ final class LocalExchange: TunnelStreamDelegate {
             }
         }
         carrier.flushSoon()
+        if self.sent != nil { self.remember(data) }
         self.uncredited += count
         self.creditIfWritable()
     }
@@ -186,6 +190,7 @@ final class LocalExchange: TunnelStreamDelegate {
     private func forwardEnd(trailers: ByteBuffer?) {
         guard let carrier = self.carrier else { return }
         if self.isWebSocket { return self.forwardRawEnd() }
+        self.sent?.end = .some(trailers)
         do throws(HTTPParseError) {
             switch self.body.endReceived() {
             case .finish: try carrier.sendEnd(trailers: trailers)
@@ -282,6 +287,7 @@ final class LocalExchange: TunnelStreamDelegate {
         self.rawConnection = nil
         self.queued = []
         self.queuedEnd = nil
+        self.sent = nil
         let now = NIODeadline.now()
         let target = self.head.withBytes(self.head.target) { bytes in
             String(decoding: bytes.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)

@@ -40,17 +40,36 @@ final class LocalRelay {
             .milliseconds(10),
             min(.seconds(1), .nanoseconds(TimeAmount(min(timeouts.responseHead, timeouts.idle)).nanoseconds / 4))
         )
-        self.webSockets = LocalAppPool(
-            dialer: try LocalDialer(
-                target: configuration.target,
+        let target = configuration.target
+        let makeDialer = { (applicationProtocol: String) throws in
+            try LocalDialer(
+                target: target,
                 eventLoop: eventLoop,
-                timeout: TimeAmount(timeouts.connect)
-            ),
+                timeout: TimeAmount(timeouts.connect),
+                applicationProtocol: applicationProtocol
+            )
+        }
+        let speaksHTTP2 = configuration.upstreamProtocol == .http2
+        self.webSockets = LocalAppPool(
+            dialer: try makeDialer("http/1.1"),
             limits: configuration.pool,
             idleTimeout: TimeAmount(timeouts.idle),
-            onReachability: { onEvent($0 ? .localAppReachable : .localAppUnreachable) }
+            onReachability: { isReachable in
+                // An app that speaks HTTP/2 may be there without taking a WebSocket.
+                if !speaksHTTP2 { onEvent(isReachable ? .localAppReachable : .localAppUnreachable) }
+            }
         )
-        self.requests = self.webSockets
+        if speaksHTTP2 {
+            self.requests = LocalHTTP2Pool(
+                dialer: try makeDialer("h2"),
+                limits: configuration.pool,
+                timeouts: timeouts,
+                eventLoop: eventLoop,
+                onEvent: onEvent
+            )
+        } else {
+            self.requests = self.webSockets
+        }
     }
 
     /// Starts the timer that bounds every wait.
