@@ -184,6 +184,8 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        // Our first bytes could not even be written.
+        if self.state == .greeting { self.hasBrokenProtocol = true }
         self.state = .closed
         self.pool?.closed(self)
         context.fireChannelInactive()
