@@ -191,3 +191,29 @@ struct HTTP2AnswerStateMachineTests {
         #expect(throws: HTTPParseError.self) { _ = try late.fieldsReceived(["a": "b"], end: true) }
     }
 }
+
+@Suite("DATA frames in a stream of bytes")
+struct HTTP2FrameScannerTests {
+    @Test(arguments: [1, 2, 3, 8, 9, 10, 1000])
+    func dataFramesAreFound(pieceLength: Int) {
+        var bytes: [UInt8] = []
+        func frame(_ type: UInt8, _ stream: UInt32, _ length: Int) {
+            bytes += [UInt8(length >> 16 & 0xFF), UInt8(length >> 8 & 0xFF), UInt8(length & 0xFF), type, 1]
+            bytes += (0..<4).map { UInt8(stream >> (24 - 8 * $0) & 0xFF) } + Array(repeating: 0, count: length)
+        }
+        frame(4, 0, 18)
+        frame(0, 1, 5)
+        frame(1, 3, 300)
+        frame(0, 0x7FFF_FFFF, 0)
+        frame(0, 0x8000_0103, 70_000)
+        frame(6, 0, 8)
+        frame(0, 5, 1)
+        var scanner = HTTP2FrameScanner()
+        var found: [Int] = []
+        for start in stride(from: 0, to: bytes.count, by: pieceLength) {
+            Array(bytes[start..<min(start + pieceLength, bytes.count)])
+                .withUnsafeBytes { piece in scanner.scan(piece) { found.append($0) } }
+        }
+        #expect(found == [1, 0x7FFF_FFFF, 0x103, 5])
+    }
+}

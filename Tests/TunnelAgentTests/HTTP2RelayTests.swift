@@ -285,6 +285,23 @@ struct HTTP2RelayTests {
         }
     }
 
+    /// Frames of one byte cost more than a window bounds: a stream that holds too many of them is given up, alone.
+    @Test func floodOfTinyFramesEndsItsStream() async throws {
+        try await HTTP2Setup.run { setup, tunnel in
+            let other = try await tunnel.open(["GET /other HTTP/1.1"])
+            let connection = try await setup.app.connection()
+            try await connection.request(1)
+            let stream = try await tunnel.open(["GET / HTTP/1.1"], consumes: false)
+            try await connection.request(3)
+            try await connection.send(fields: [(":status", "200")], on: 3)
+            connection.sendBytes(1 << 20, on: 3)
+            let state = try await stream.over()
+            #expect(state.reset == .bufferLimit && !state.hasEnded)
+            try await connection.answer("fine", on: 1)
+            #expect(try await String(buffer: other.over().body) == "fine")
+        }
+    }
+
     /// An app that reads nothing: the edge is told to stop, and the upload arrives whole once the app reads.
     @Test func slowAppSlowsTheUploadDown() async throws {
         try await HTTP2Setup.run { setup, tunnel in

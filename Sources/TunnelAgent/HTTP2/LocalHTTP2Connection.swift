@@ -24,6 +24,10 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
 
     /// The streams assumed to be allowed while the local app does not say.
     private static let assumedStreams = 100
+    /// DATA frames that may wait for viewers, of one stream and of all: what a window holds has fewer, unless its frames are
+    /// smaller than any that say something.
+    private static let maximumUnreadFramesOfStream = 32 << 10
+    private static let maximumUnreadFrames = 128 << 10
     /// Stream numbers are not used up to their end (RFC 9113, 5.1.1).
     private static let maximumStreamsInAll = 1 << 29
 
@@ -41,6 +45,9 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
     private var multiplexer: NIOHTTP2Handler.StreamMultiplexer?
     private var state: State = .greeting
     private var streams: [LocalHTTP2Stream] = []
+    private var numberedStreams: [Int: LocalHTTP2Stream] = [:]
+    private var unreadFrames = 0
+    private var hasTooManyUnreadFrames = false
     private var maximumStreams = 0
     private var openedStreams = 0
     /// Until when SETTINGS must come, and later until when it may stand without a stream.
@@ -77,6 +84,7 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
     func install(in channel: any Channel) throws {
         let handler = Self.makeHandler(eventLoop: channel.eventLoop)
         let operations = channel.pipeline.syncOperations
+        try operations.addHandler(HTTP2FrameCountHandler(connection: self))
         try operations.addHandler(handler)
         self.multiplexer = try handler.syncMultiplexer()
         try operations.addHandler(self)
@@ -132,7 +140,39 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
         context.eventLoop.assumeIsolated().execute { if self.streams.isEmpty { self.close() } }
     }
 
+    // MARK: Frames nobody has taken yet
+
+    /// A DATA frame arrived; told before the stream sees it.
+    func dataFrameArrived(on id: Int) {
+        guard let stream = self.numberedStreams[id], stream.isDelivering else { return }
+        stream.unreadFrames += 1
+        self.unreadFrames += 1
+        if stream.unreadFrames > Self.maximumUnreadFramesOfStream { self.hasTooManyUnreadFrames = true }
+    }
+
+    /// Streams delivered this many frames, or will never do so.
+    func framesRead(_ count: Int) {
+        self.unreadFrames -= count
+    }
+
+    /// Gives up the streams that hold too many frames: those over the limit, then those that hold most.
+    func boundUnreadFrames() {
+        guard self.hasTooManyUnreadFrames || self.unreadFrames > Self.maximumUnreadFrames else { return }
+        self.hasTooManyUnreadFrames = false
+        for stream in self.streams where stream.unreadFrames > Self.maximumUnreadFramesOfStream { stream.giveUp() }
+        while self.unreadFrames > Self.maximumUnreadFrames,
+            let largest = self.streams.max(by: { $0.unreadFrames < $1.unreadFrames }), largest.unreadFrames > 0
+        {
+            largest.giveUp()
+        }
+    }
+
     // MARK: Told by the streams
+
+    /// A stream got its number.
+    func started(_ stream: LocalHTTP2Stream, id: HTTP2StreamID) {
+        self.numberedStreams[Int(id)] = stream
+    }
 
     /// An exchange was completed.
     func completedExchange() {
@@ -145,6 +185,7 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
         self.streams.swapAt(stream.index, last)
         self.streams[stream.index].index = stream.index
         self.streams.removeLast()
+        if let id = stream.id { self.numberedStreams[Int(id)] = nil }
         if self.streams.isEmpty {
             self.deadline = .now() + self.idleTimeout
             self.closeIfDrained()

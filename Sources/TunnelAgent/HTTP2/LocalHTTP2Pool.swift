@@ -110,13 +110,14 @@ final class LocalHTTP2Pool: LocalCarrierPool {
     // MARK: Places
 
     private func connectionWithRoom() -> LocalHTTP2Connection? {
-        var streams = 0
-        var found: LocalHTTP2Connection?
-        for connection in self.connections {
-            streams += connection.streamCount
-            if found == nil, connection.hasRoom { found = connection }
-        }
-        return streams < self.limits.maximumConnections ? found : nil
+        guard self.streamCount < self.limits.maximumConnections else { return nil }
+        return self.connections.first(where: \.hasRoom)
+    }
+
+    private var streamCount: Int {
+        var count = 0
+        for connection in self.connections { count += connection.streamCount }
+        return count
     }
 
     /// Serves those who wait once the frames that are being read have been handled: streams are not opened in the middle
@@ -141,7 +142,7 @@ final class LocalHTTP2Pool: LocalCarrierPool {
             self.connections.count(where: \.isUsable) < self.limits.maximumHTTP2Connections,
             // Draining connections are not counted above; they are bounded all the same.
             self.connections.count < 4 * self.limits.maximumHTTP2Connections,
-            self.connections.reduce(0, { $0 + $1.streamCount }) < self.limits.maximumConnections
+            self.streamCount < self.limits.maximumConnections
         else { return }
         let connection = LocalHTTP2Connection(
             pool: self,
@@ -150,7 +151,7 @@ final class LocalHTTP2Pool: LocalCarrierPool {
             idleTimeout: TimeAmount(self.timeouts.idle)
         )
         self.connections.append(connection)
-        self.dialer.dial({ try connection.install(in: $0) }) { result in
+        self.dialer.dial(connection.install) { result in
             guard case .failure = result else { return }
             self.report(isReachable: false)
             self.remove(connection, reason: .upstreamUnreachable)

@@ -2,6 +2,7 @@ import DequeModule
 import NIOCore
 import NIOHTTP2
 import ProxySemantics
+import TunnelProtocol
 
 /// One stream of an HTTP/2 connection to the local app: carries one exchange.
 ///
@@ -18,9 +19,13 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
 
     /// Where it stands in the connection's list.
     var index = 0
+    /// Its number; nil before its head was sent.
+    private(set) var id: HTTP2StreamID?
     let isReused: Bool
     /// When it is cut although its exchange is complete; set once that is so.
     private(set) var lingerDeadline: NIODeadline = .distantFuture
+    /// DATA frames that arrived and were not delivered; counted by the connection.
+    var unreadFrames = 0
 
     private let connection: LocalHTTP2Connection
     private let scheme: LocalTarget.Scheme
@@ -32,7 +37,7 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
     private var undelivered: Deque<HTTP2Frame.FramePayload> = []
     private var holdsReads = false
     private var hasHeldRead = false
-    private var isDelivering = false
+    private var isInsideDeliver = false
     private var isFlushDue = false
     private var isOver = false
     private var wasRefused = false
@@ -53,11 +58,6 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
 
     // MARK: Used by the connection
 
-    /// Its number; nil before its head was sent.
-    var id: HTTP2StreamID? {
-        self.context.flatMap { try? $0.channel.syncOptions?.getOption(HTTP2StreamChannelOptions.streamID) }
-    }
-
     /// The local app said that it did not look at this stream.
     func refuse() {
         self.wasRefused = true
@@ -70,6 +70,14 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
         self.isOver = true
         self.connection.streamEnded(self)
         if exchange.wantsCarrier { exchange.acquireAgain() }
+    }
+
+    /// Whether what arrives waits for the exchange.
+    var isDelivering: Bool { self.exchange != nil }
+
+    /// Too many frames wait here.
+    func giveUp() {
+        self.exchange?.fail(.bufferLimit)
     }
 
     // MARK: Used by the exchange
@@ -95,6 +103,8 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
         self.write(.headers(.init(headers: fields, endStream: exchange.body.isComplete)))
         // The head goes out at once: until then the stream has no number, by which a GOAWAY would spare or refuse it.
         self.flush()
+        self.id = try? self.context?.channel.syncOptions?.getOption(HTTP2StreamChannelOptions.streamID)
+        if let id = self.id { self.connection.started(self, id: id) }
     }
 
     func sendBody(_ data: ByteBuffer) {
@@ -174,6 +184,8 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
     private func leave() {
         self.exchange = nil
         self.undelivered = []
+        self.connection.framesRead(self.unreadFrames)
+        self.unreadFrames = 0
         self.holdsReads = false
         if self.hasHeldRead {
             self.hasHeldRead = false
@@ -240,9 +252,9 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
 
     /// Hands the exchange everything that is here, until it stops reading or gives the stream up.
     private func deliver() {
-        guard !self.isDelivering else { return }
-        self.isDelivering = true
-        defer { self.isDelivering = false }
+        guard !self.isInsideDeliver else { return }
+        self.isInsideDeliver = true
+        defer { self.isInsideDeliver = false }
         while !self.holdsReads, let exchange = self.exchange, let payload = self.undelivered.popFirst() {
             do throws(HTTPParseError) {
                 switch payload {
@@ -271,6 +283,10 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
     }
 
     private func deliver(_ data: HTTP2Frame.FramePayload.Data, to exchange: LocalExchange) throws(HTTPParseError) {
+        if self.unreadFrames > 0 {
+            self.unreadFrames -= 1
+            self.connection.framesRead(1)
+        }
         guard case .byteBuffer(let bytes) = data.data else { return }
         try self.answer.dataReceived(bytes.readableBytes, end: data.endStream)
         if bytes.readableBytes > 0 { exchange.received(body: bytes) }
@@ -279,7 +295,7 @@ final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
 
     /// The stream is over before the exchange gave it up.
     private func tellEnd(to exchange: LocalExchange) {
-        self.exchange = nil
+        self.leave()
         let code = (self.failure as? NIOHTTP2Errors.StreamClosed)?.errorCode
         if self.wasRefused || code == .refusedStream {
             exchange.localAppRefused()

@@ -7,12 +7,13 @@ package import ProxySemantics
 /// In between they are HTTP/1.1 text: what an HTTP/2 app says is written as text byte by byte, with each byte checked, and
 /// then parsed like every other head.
 extension LocalHeadMapping {
-    /// The fields of a request as an HTTP/2 app gets them.
+    /// Maps a request's head.
     ///
     /// - Parameters:
     ///   - head: a validated request head whose target is a path or an asterisk.
     ///   - scheme: the scheme of the local app.
     ///   - passesExpect: whether `Expect` is passed; only when the local app's 100 can travel back.
+    /// - Returns: the fields as an HTTP/2 app gets them.
     package func requestFields(_ head: HTTPHead, scheme: LocalTarget.Scheme, passesExpect: Bool) -> HPACKHeaders {
         let named = head.first(.connection) == nil ? nil : ConnectionOptions(of: head)
         var fields = HPACKHeaders()

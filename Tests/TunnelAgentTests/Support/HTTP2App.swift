@@ -112,6 +112,16 @@ final class HTTP2App: Sendable {
             try await self.send(data: ByteBuffer(string: text), end: end, on: id)
         }
 
+        /// Sends this many frames of one byte.
+        func sendBytes(_ count: Int, on id: HTTP2StreamID = 1) {
+            let channel = self.channel
+            channel.eventLoop.execute {
+                let byte = HTTP2Frame(streamID: id, payload: .data(.init(data: .byteBuffer(ByteBuffer(bytes: [0x61])))))
+                for _ in 0..<count { channel.write(byte, promise: nil) }
+                channel.flush()
+            }
+        }
+
         /// Answers 200 with a body.
         func answer(_ text: String, on id: HTTP2StreamID = 1) async throws {
             try await self.send(fields: [(":status", "200")], on: id)
