@@ -102,7 +102,10 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
         stream.index = self.streams.count
         self.streams.append(stream)
         self.openedStreams += 1
-        if self.openedStreams >= Self.maximumStreamsInAll { self.state = .draining }
+        if self.openedStreams >= Self.maximumStreamsInAll {
+            self.state = .draining
+            self.pool?.placeIsFree()
+        }
         let bound = NIOLoopBound(stream, eventLoop: context.eventLoop)
         // This happens a little later, when the connection may be gone already.
         multiplexer.createStreamChannel(promise: nil) { channel in
@@ -272,6 +275,7 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
             if let id = stream.id, id > last { stream.refuse() }
         }
         if self.streams.isEmpty { self.closeIfDrained() }
+        self.pool?.placeIsFree()
     }
 
     // MARK: The handler

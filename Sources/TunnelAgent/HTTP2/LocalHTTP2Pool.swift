@@ -90,7 +90,7 @@ final class LocalHTTP2Pool: LocalCarrierPool {
         self.serveSoon()
     }
 
-    /// A stream is over, or the local app allows more of them.
+    /// A stream is over, the local app allows more of them, or those who wait for one here must look elsewhere.
     func placeIsFree() {
         if !self.waiting.isEmpty { self.serveSoon() }
     }
@@ -138,7 +138,7 @@ final class LocalHTTP2Pool: LocalCarrierPool {
 
     /// One connection is made at a time: how many streams it takes shows whether another one is needed.
     private func connectIfNeeded() {
-        guard !self.waiting.isEmpty, !self.connections.contains(where: \.isGreeting),
+        guard !self.waiting.isEmpty, !self.connections.contains(where: { $0.isGreeting || $0.hasRoom }),
             self.connections.count(where: \.isUsable) < self.limits.maximumHTTP2Connections,
             // Draining connections are not counted above; they are bounded all the same.
             self.connections.count < 4 * self.limits.maximumHTTP2Connections,
