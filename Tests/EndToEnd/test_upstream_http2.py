@@ -441,6 +441,40 @@ def test_hostile_frames_do_not_grow_memory(new_h2_app, share):
     assert grown < 64 << 20
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_random_frames_end_nothing_but_themselves(new_h2_app, share, seed):
+    """Valid and invalid frames of every type, with random flags, streams and payloads, before and after a head."""
+    app = new_h2_app()
+    tunnel = share(app.port, app=app)
+    random_ = random.Random(seed)
+
+    def route(call):
+        if random_.random() < 0.5:
+            call.head((":status", "200"))
+        for _ in range(random_.randrange(1, 12)):
+            kind = random_.choice([0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, random_.randrange(256)])
+            length = random_.choice([0, 1, 4, 5, 6, 8, 9, 17, 100, 5000])
+            payload = random_.randbytes(length)
+            if kind == 1 and random_.random() < 0.7:
+                payload = random_.choice([b"\x88", b"\x88\x5f\x02hi", b"\x08\x03103", b"\x40\x01a\x01b", b"\xbe"])
+            flags = random_.choice([0, 1, 4, 5, 8, 0x20, random_.randrange(256)])
+            stream = random_.choice([0, call.stream, call.stream, call.stream, 1, 2, call.stream + 2])
+            call.connection.raw(
+                struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
+            )
+
+    path = app.route(route)
+    for _ in range(60):
+        with tunnel.viewer(timeout=0.2) as viewer:
+            tunnel.start(viewer, path, random_.choice(["GET", "POST", "HEAD"]))
+            try:
+                viewer.answer()
+            except (Truncated, TimeoutError):
+                pass
+        assert tunnel.agent.running, tunnel.agent.describe()
+    assert eventually(lambda: tunnel.ask("/").body == b"ok", what="an answer")
+
+
 # Apps that speak something else
 
 

@@ -10,8 +10,8 @@ extension LocalExchange {
 
         /// The body's account as it was before anything was sent.
         let body: RequestBodyStateMachine
-        var data: [ByteBuffer] = []
-        var bytes = 0
+        /// A copy: slices of what was read would keep much larger buffers alive.
+        var data = ByteBuffer()
         /// The end, with its trailers.
         var end: ByteBuffer??
 
@@ -24,9 +24,9 @@ extension LocalExchange {
     func remember(_ data: ByteBuffer) {
         guard var sent = self.sent else { return }
         self.sent = nil
-        sent.bytes += data.readableBytes
-        guard self.answer == .awaited, sent.bytes <= SentRequest.maximumBytes else { return }
-        sent.data.append(data)
+        guard self.answer == .awaited, sent.data.readableBytes + data.readableBytes <= SentRequest.maximumBytes
+        else { return }
+        sent.data.writeImmutableBuffer(data)
         self.sent = sent
     }
 
@@ -47,10 +47,10 @@ extension LocalExchange {
         self.sent = nil
         self.hasRetried = true
         self.body = sent.body
-        self.queued = sent.data
+        if sent.data.readableBytes > 0 { self.queued = [sent.data] }
         self.queuedEnd = sent.end
         // They are sent twice, but credited once.
-        self.uncredited -= sent.bytes
+        self.uncredited -= sent.data.readableBytes
         self.acquireAgain()
     }
 }
