@@ -13,9 +13,10 @@ let settings: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
-let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -95,7 +96,7 @@ let package = Package(
             name: "TunnelAgent",
             dependencies: [
                 "SessionModel", "TunnelProtocol", "ProxySemantics", "TunnelTransport", nioCore, nioPosix, nioSSL,
-                log, collections, lifecycle,
+                nioTLS, nioHTTP2, nioHPACK, log, collections, lifecycle,
             ],
             swiftSettings: settings
         ),
@@ -220,7 +221,7 @@ let package = Package(
             name: "TunnelAgentTests",
             dependencies: [
                 "TunnelAgent", "TunnelTransport", "TunnelProtocol", "ProxySemantics", "SessionModel", nioCore, nioPosix,
-                nioSSL, log, lifecycle,
+                nioSSL, nioHTTP2, nioHPACK, log, lifecycle,
             ],
             swiftSettings: settings
         ),

@@ -8,6 +8,8 @@ package struct TunnelAgentConfiguration: Sendable {
     package var target: LocalTarget
     /// Which `Host` the local app sees.
     package var hostHeader: HostHeader = .localhost
+    /// What the local app speaks.
+    package var upstreamProtocol: UpstreamProtocol = .http1
     /// Tunnel connections that form the pool, 1 to 16; a version 0 edge gets one.
     package var connections = 2
     /// Whether to replace an agent that already serves the session.
@@ -34,6 +36,15 @@ package struct TunnelAgentConfiguration: Sendable {
         self.edgeURL = edgeURL
         self.sessionToken = sessionToken
         self.target = target
+    }
+
+    /// What an agent speaks to the local app.
+    package enum UpstreamProtocol: Sendable, Equatable {
+        /// HTTP/1.1.
+        case http1
+        /// HTTP/2: from the first byte on without TLS (prior knowledge), chosen by ALPN with it. WebSockets still travel
+        /// over HTTP/1.1 connections.
+        case http2
     }
 
     /// The protocol versions an agent offers to the edge.
@@ -68,8 +79,11 @@ package struct TunnelAgentConfiguration: Sendable {
     package struct PoolLimits: Sendable {
         /// Connections kept without a request.
         package var maximumIdle = 64
-        /// Connections open at once for requests.
+        /// Requests at the local app at once: connections with HTTP/1.1, streams with HTTP/2.
         package var maximumConnections = 256
+        /// HTTP/2 connections open at once that take requests; a second one is opened when the first has as many streams
+        /// as the local app allows.
+        package var maximumHTTP2Connections = 8
         /// Requests waiting for a connection; the next one is refused.
         package var maximumWaiting = 1024
         /// Connections open at once for WebSockets; the next one is refused.

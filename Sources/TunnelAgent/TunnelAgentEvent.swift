@@ -24,6 +24,8 @@ package enum TunnelAgentEvent: Sendable, Equatable {
     case localAppUnreachable
     /// The local app accepts connections again.
     case localAppReachable
+    /// The local app accepts connections, but does not speak the HTTP/2 it was said to speak.
+    case localAppSpeaksNoHTTP2
     /// The agent is done; the last event.
     case ended(TunnelAgentEnd)
 }

@@ -23,6 +23,12 @@ import Testing
         #expect(options.timeout.duration == .seconds(60))
     }
 
+    @Test func http2IsAskedForAndCannotBeWaitedFor() throws {
+        #expect(try !TunnelOptions.parse([]).upstreamHTTP2)
+        #expect(try TunnelOptions.parse(["--upstream-http2"]).upstreamHTTP2)
+        #expect(throws: (any Error).self) { try TunnelOptions.parse(["--upstream-http2", "--wait-for", "/"]) }
+    }
+
     @Test func everyPolicyOptionIsInTheCreationBody() throws {
         let options = try TunnelOptions.parse([
             "--password", "winter", "--max-viewers", "0", "--block", "/admin", "--block", "/x", "--private",

@@ -236,6 +236,10 @@ import TunnelAgent
             ) == "No connection: the edge refused the connection. Trying again in 2 s."
         )
         #expect(line(.localAppUnreachable) == "Nothing answers at http://localhost:3000.")
+        #expect(
+            line(.localAppSpeaksNoHTTP2)
+                == "http://localhost:3000 does not speak HTTP/2; leave out --upstream-http2."
+        )
         #expect(line(.connected(connections: 2, version: 1)) == nil)
         #expect(line(.roundTrip(.seconds(1))) == nil)
     }

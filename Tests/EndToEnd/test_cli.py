@@ -406,6 +406,7 @@ def test_help_of_serve_and_http_name_every_documented_option(tmp_path):
         assert option in serve, option
     agent = run("http", "--help", state=tmp_path).stdout
     for option in ("--auth", "--password", "--expires", "--max-viewers", "--block", "--private", "--host-header", "--connections",
+                   "--upstream-http2",
                    "--server", "--wait-for", "--timeout", "--json", "--no-interactive", "--output", "--takeover"):
         assert option in agent, option
 

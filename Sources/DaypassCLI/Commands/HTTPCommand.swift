@@ -27,6 +27,7 @@ package struct HTTPCommand: AsyncParsableCommand {
               daypass http 8080 --wait-for /health --json > tunnel.json
               daypass http 3000 --slug demo-shop
               daypass http 8080 --slug demo-shop --takeover   the same link again
+              daypass http 50051 --upstream-http2             a gRPC server
               daypass http 3000 --standalone                  no server needed
 
             KEYS  L open in the browser, C copy the link, O owner's room, P pause, R resume, Q close.
@@ -78,6 +79,9 @@ enum TunnelCommand {
     static func run(_ options: TunnelOptions, shared: TunnelRun.Shared, command: [String]?) async throws {
         let context = try CommandContext()
         let hostHeader = try options.hostHeader.map { try HostHeader(parsing: $0) } ?? .localhost
+        if case .folder = shared, options.upstreamHTTP2 {
+            throw CommandFailure(.invalidArguments, "--upstream-http2 is about an app; a folder needs it not.")
+        }
         let isInteractive =
             command == nil && !options.server.json && !options.noInteractive
             && Terminal.isInteractive(environment: context.environment)

@@ -94,6 +94,15 @@ package struct TunnelOptions: ParsableArguments {
     )
     package var hostHeader: String?
 
+    @Flag(
+        name: .customLong("upstream-http2"),
+        help: ArgumentHelp(
+            "Your app speaks HTTP/2, as gRPC servers do: without TLS by prior knowledge, with https:// by ALPN. WebSockets "
+                + "still reach it over HTTP/1.1."
+        )
+    )
+    package var upstreamHTTP2 = false
+
     @Option(help: ArgumentHelp("Connections to the edge, 1 to 16.", valueName: "n"))
     package var connections = 2
 
@@ -133,6 +142,9 @@ package struct TunnelOptions: ParsableArguments {
         }
         if let waitFor, !waitFor.hasPrefix("/") || !waitFor.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
             throw ValidationError("--wait-for takes a path that starts with /, percent-encoded.")
+        }
+        if self.waitFor != nil, self.upstreamHTTP2 {
+            throw ValidationError("--wait-for asks over HTTP/1.1, which --upstream-http2 says your app does not speak.")
         }
         if let password, password.isEmpty || password.count > 256 {
             throw ValidationError("--password takes 1 to 256 characters.")

@@ -129,6 +129,7 @@ package struct StatusScreen: Equatable, Sendable {
         case .push(let text): self.take(SessionPush(text))
         case .localAppUnreachable: self.isLocalAppReachable = false
         case .localAppReachable: self.isLocalAppReachable = true
+        case .localAppSpeaksNoHTTP2: self.say(PlainLines.noHTTP2(self), isProblem: true, now: now)
         case .ended: self.link = .closing
         }
     }

@@ -81,8 +81,15 @@ package enum PlainLines {
         case .request(let summary): RequestText.line(summary)
         case .localAppUnreachable: "Nothing answers at \(before.facts.target)."
         case .localAppReachable: "\(before.facts.target) answers again."
+        case .localAppSpeaksNoHTTP2: Self.noHTTP2(before)
         }
     }
+
+    /// What to do about an app that does not speak HTTP/2.
+    static func noHTTP2(_ screen: StatusScreen) -> String {
+        "\(screen.facts.target) does not speak HTTP/2; leave out --upstream-http2."
+    }
+
     private static func isConnected(_ screen: StatusScreen) -> Bool {
         if case .connected = screen.link { true } else { false }
     }

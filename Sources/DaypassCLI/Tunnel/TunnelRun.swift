@@ -130,6 +130,7 @@ struct TunnelRun: Sendable {
             target: target
         )
         configuration.hostHeader = self.hostHeader
+        configuration.upstreamProtocol = self.options.upstreamHTTP2 ? .http2 : .http1
         configuration.connections = self.options.connections
         configuration.takeover = self.options.takeover
         configuration.agentName = "daypass/\(DaypassVersion.current)"

@@ -1,11 +1,11 @@
 import DequeModule
 import NIOCore
 
-/// The connections to the local app: kept while they are useful, bounded in number, handed out one exchange at a time.
+/// The HTTP/1.1 connections to the local app: kept while they are useful, bounded in number, handed out one exchange at a time.
 ///
 /// Confined to the agent's event loop. A connection comes back only after a complete request and a complete answer that
 /// allows another; the one used last is used first, so that a quiet pool shrinks to what is needed.
-final class LocalAppPool {
+final class LocalAppPool: LocalCarrierPool {
     private let dialer: LocalDialer
     private let limits: TunnelAgentConfiguration.PoolLimits
     private let idleTimeout: TimeAmount
@@ -46,7 +46,6 @@ final class LocalAppPool {
     /// How many exchanges wait for a connection.
     var waitingCount: Int { self.waiting.count }
 
-    /// Gives `exchange` a connection, at once if one is idle; false when too many wait already.
     func acquire(for exchange: LocalExchange) -> Bool {
         if !self.idle.isEmpty {
             let now = NIODeadline.now()
@@ -61,7 +60,7 @@ final class LocalAppPool {
         return self.acquireFresh(for: exchange)
     }
 
-    /// Gives `exchange` a connection that was never used, as soon as there is a place; false when too many wait already.
+    /// Gives `exchange` a connection that was never used, as soon as there is a place.
     func acquireFresh(for exchange: LocalExchange) -> Bool {
         if self.connectionCount < self.limits.maximumConnections {
             self.connect(for: exchange, isPooled: true)
@@ -79,7 +78,6 @@ final class LocalAppPool {
         return true
     }
 
-    /// Forgets an exchange that no longer wants a connection.
     func cancel(_ exchange: LocalExchange) {
         if let index = self.waiting.firstIndex(where: { $0 === exchange }) { self.waiting.remove(at: index) }
     }
@@ -107,7 +105,6 @@ final class LocalAppPool {
         self.free(isPooled: connection.isPooled)
     }
 
-    /// Closes what has been idle for too long; called every second or so.
     func sweep(now: NIODeadline) {
         guard self.idle.contains(where: { $0.idleDeadline <= now }) else { return }
         let expired = self.idle.filter { $0.idleDeadline <= now }
@@ -127,11 +124,12 @@ final class LocalAppPool {
     private func connect(for exchange: LocalExchange, isPooled: Bool) {
         if isPooled { self.connectionCount += 1 } else { self.webSocketCount += 1 }
         let connection = LocalConnection(pool: self, isPooled: isPooled)
-        self.dialer.dial(connection) { result in
+        let install = { (channel: any Channel) throws in try channel.pipeline.syncOperations.addHandler(connection) }
+        self.dialer.dial(install) { result in
             switch result {
             case .success:
                 self.report(isReachable: true)
-                if exchange.wantsConnection {
+                if exchange.wantsCarrier {
                     exchange.begin(on: connection)
                 } else if isPooled {
                     connection.idleDeadline = .now() + self.idleTimeout

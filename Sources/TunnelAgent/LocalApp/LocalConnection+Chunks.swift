@@ -1,15 +1,21 @@
 import NIOCore
 import ProxySemantics
 
-/// The chunked transfer coding towards the local app (RFC 9112, 7.1).
+/// Bodies of requests, with the chunked transfer coding where no length was announced, towards the local app (RFC 9112, 7.1).
 ///
 /// The line end after a chunk's data is written with the next chunk's size, so that a chunk costs one small buffer.
 extension LocalConnection {
     /// Chunks up to this size are copied behind their size line: one write is cheaper than two.
     private static let copyLimit = 1 << 10
 
-    /// Queues one chunk; `data` is not empty.
-    func writeChunk(_ data: ByteBuffer, first: Bool) {
+    func sendBody(_ data: ByteBuffer) {
+        self.write(data)
+    }
+
+    /// Nothing is sent: the length says where the body ends, and leaves no place for trailers.
+    func sendEnd(trailers: ByteBuffer?) throws(HTTPParseError) {}
+
+    func sendChunk(_ data: ByteBuffer, first: Bool) {
         let count = data.readableBytes
         let copies = count <= Self.copyLimit
         var buffer = ByteBufferAllocator().buffer(capacity: 24 + (copies ? count : 0))
@@ -21,10 +27,7 @@ extension LocalConnection {
         if !copies { self.write(data) }
     }
 
-    /// Queues the last chunk with those trailers that may travel.
-    ///
-    /// - Throws: `HTTPParseError` when the trailers are not valid; nothing is queued then.
-    func writeLastChunk(trailers: ByteBuffer?, first: Bool) throws(HTTPParseError) {
+    func sendLastChunk(trailers: ByteBuffer?, first: Bool) throws(HTTPParseError) {
         var buffer = ByteBufferAllocator().buffer(capacity: 16 + (trailers?.readableBytes ?? 0))
         buffer.writeStaticString(first ? "0\r\n" : "\r\n0\r\n")
         if let trailers { _ = try writeForwardedTrailers(trailers, to: &buffer) }

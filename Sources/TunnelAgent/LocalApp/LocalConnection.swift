@@ -10,12 +10,12 @@ import Musl
 import Darwin
 #endif
 
-/// One TCP connection to the local app: reads its answers for whichever exchange has the connection now.
+/// One TCP connection to the local app that speaks HTTP/1.1: reads its answers for whichever exchange has the connection now.
 ///
 /// Confined to the agent's event loop. Reading stops while the exchange says so: the channel's own reads are held back
 /// and bytes already read stay unparsed, so that a slow viewer slows the local app down and nothing piles up here. The
 /// socket's receive buffer is bounded as well (`LocalDialer`), because NIO reads it empty when the peer has closed.
-final class LocalConnection: ChannelDuplexHandler {
+final class LocalConnection: ChannelDuplexHandler, LocalCarrier {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never
     typealias OutboundIn = ByteBuffer
@@ -40,6 +40,10 @@ final class LocalConnection: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var parser = HTTPMessageParser(role: .response)
     private var mode: Mode = .http
+    /// Whether the answer, once complete, allows another exchange, and how long the local app said it waits for it.
+    private var keepsAlive = false
+    private var announcedIdle: TimeAmount?
+    private var isInsideInformational = false
     /// Bytes read and not parsed yet: part of a head, or what arrived while reading was stopped.
     private var unparsed = ByteBuffer()
     private var holdsReads = false
@@ -64,20 +68,44 @@ final class LocalConnection: ChannelDuplexHandler {
     var isWritable: Bool { self.context?.channel.isWritable == true }
 
     /// Whether everything the local app sent was part of a complete answer.
-    var isBetweenMessages: Bool {
+    private var isBetweenMessages: Bool {
         self.mode == .http && self.unparsed.readableBytes == 0 && self.parser.isBetweenMessages
     }
 
     /// Whether part of an answer is here that could not be parsed yet.
     var hasPartialAnswer: Bool { self.unparsed.readableBytes > 0 }
 
-    /// How the body of the answer whose head was delivered last ends.
-    var bodyFraming: BodyFraming { self.parser.bodyFraming }
+    var mayRefuse: Bool { false }
 
-    /// The exchange takes the connection.
-    func begin(_ exchange: LocalExchange, answersHEAD: Bool) {
+    var takesRestOfRequest: Bool { self.keepsAlive && self.isOpen }
+
+    func begin(_ exchange: LocalExchange) {
         self.exchange = exchange
-        self.parser.expectResponse(toHEAD: answersHEAD)
+        self.keepsAlive = false
+        self.announcedIdle = nil
+        let head = exchange.head
+        self.parser.expectResponse(toHEAD: head.isMethod("HEAD"))
+        var buffer = ByteBufferAllocator().buffer(capacity: head.bytes.readableBytes + 128)
+        exchange.relay.mapping.writeRequest(
+            head,
+            framing: exchange.body.framing,
+            isWebSocket: exchange.isWebSocket,
+            passesExpect: exchange.passesExpect,
+            to: &buffer
+        )
+        self.write(buffer)
+    }
+
+    func finish() {
+        if self.keepsAlive, self.isBetweenMessages, let pool = self.pool {
+            pool.release(self, announcedIdle: self.announcedIdle)
+        } else {
+            self.close()
+        }
+    }
+
+    func stopRequest() {
+        self.close()
     }
 
     /// The exchange is done with the connection, which stays usable.
@@ -92,13 +120,11 @@ final class LocalConnection: ChannelDuplexHandler {
         self.context?.write(self.wrapOutboundOut(buffer), promise: nil)
     }
 
-    /// Sends what is queued, now.
     func flush() {
         self.context?.flush()
     }
 
-    /// Sends what is queued once everything that arrived with it has been handled, so that a burst of frames costs
-    /// one system call.
+    /// A burst of frames costs one system call.
     func flushSoon() {
         guard !self.isFlushDue, let context = self.context else { return }
         self.isFlushDue = true
@@ -114,12 +140,11 @@ final class LocalConnection: ChannelDuplexHandler {
         self.mode = .raw
     }
 
-    /// Stops reading until `resumeReads`.
     func holdReads() {
         self.holdsReads = true
     }
 
-    /// Goes on reading; what is here already is handled first.
+    /// What is here already is handled first.
     func resumeReads() {
         guard self.holdsReads else { return }
         self.holdsReads = false
@@ -254,9 +279,14 @@ final class LocalConnection: ChannelDuplexHandler {
             do throws(HTTPParseError) {
                 guard let part = try self.parser.next(&self.unparsed) else { break }
                 switch part {
-                case .head(let head): exchange.received(head: head)
+                case .head(let head): self.deliver(head, to: exchange)
                 case .body(let bytes): exchange.received(body: bytes)
-                case .end(let trailers): exchange.receivedEnd(trailers: trailers)
+                case .end(let trailers):
+                    if self.isInsideInformational {
+                        self.isInsideInformational = false
+                    } else {
+                        exchange.receivedEnd(trailers: trailers)
+                    }
                 }
             } catch {
                 exchange.receivedInvalidAnswer(error)
@@ -266,6 +296,20 @@ final class LocalConnection: ChannelDuplexHandler {
         // An empty buffer would still keep the storage of the last read alive.
         if self.unparsed.readableBytes == 0 { self.unparsed = ByteBuffer() }
         if self.inputEnded, !self.holdsReads { self.finishInput() }
+    }
+
+    private func deliver(_ head: HTTPHead, to exchange: LocalExchange) {
+        switch head.status {
+        case 101: exchange.receivedUpgrade(head, on: self)
+        case ..<200:
+            self.isInsideInformational = true
+            exchange.receivedInformational(head)
+        default:
+            let framing = self.parser.bodyFraming
+            self.keepsAlive = framing != .untilClose && head.wantsKeepAlive
+            if self.keepsAlive { self.announcedIdle = head.announcedIdleTime }
+            exchange.received(head: head, end: framing == .none)
+        }
     }
 
     /// The local app has closed and everything it sent was handed over.

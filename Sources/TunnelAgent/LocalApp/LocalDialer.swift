@@ -7,6 +7,9 @@ import NIOSSL
 /// Confined to the agent's event loop. `localhost` means both loopback addresses: IPv6 is tried first (RFC 8305, 4),
 /// and the one that answered last is tried first the next time.
 final class LocalDialer {
+    /// Adds to a new channel's pipeline, behind TLS, what speaks to the local app.
+    typealias Installer = (any Channel) throws -> Void
+
     private let target: LocalTarget
     private let eventLoop: any EventLoop
     private let timeout: TimeAmount
@@ -20,8 +23,18 @@ final class LocalDialer {
 
     /// Prepares to dial `target`.
     ///
+    /// - Parameters:
+    ///   - target: where to connect.
+    ///   - eventLoop: where the connections live.
+    ///   - timeout: how long connecting may take.
+    ///   - applicationProtocol: what is asked for in a TLS handshake (RFC 7301).
     /// - Throws: an error of NIOSSL when the system's trust roots cannot be loaded.
-    init(target: LocalTarget, eventLoop: any EventLoop, timeout: TimeAmount) throws {
+    init(
+        target: LocalTarget,
+        eventLoop: any EventLoop,
+        timeout: TimeAmount,
+        applicationProtocol: String = "http/1.1"
+    ) throws {
         self.target = target
         self.eventLoop = eventLoop
         self.timeout = timeout
@@ -34,44 +47,47 @@ final class LocalDialer {
         case .http: self.tls = nil
         case .https:
             var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.applicationProtocols = ["http/1.1"]
+            configuration.applicationProtocols = [applicationProtocol]
             if target.isLoopback { configuration.certificateVerification = .none }
             self.tls = try NIOSSLContext(configuration: configuration)
         }
     }
 
-    /// Connects and puts `connection` into the new channel's pipeline.
+    /// Whether the local app is spoken to through TLS.
+    var usesTLS: Bool { self.tls != nil }
+
+    /// Connects and fills the new channel's pipeline.
     ///
     /// - Parameters:
-    ///   - connection: the handler of the new connection.
+    ///   - install: adds the handlers of the new connection.
     ///   - completion: called on the event loop; with the last error when no address answered.
-    func dial(_ connection: LocalConnection, completion: @escaping (Result<Void, any Error>) -> Void) {
+    func dial(_ install: @escaping Installer, completion: @escaping (Result<Void, any Error>) -> Void) {
         guard !self.addresses.isEmpty else {
-            let future = self.bootstrap(for: connection).connect(host: self.target.host, port: self.target.port)
+            let future = self.bootstrap().connect(host: self.target.host, port: self.target.port)
             future.assumeIsolated()
                 .whenComplete { result in
-                    completion(result.flatMap { channel in Result { try self.install(connection, in: channel) } })
+                    completion(result.flatMap { channel in Result { try self.fill(channel, with: install) } })
                 }
             return
         }
-        self.dial(connection, addresses: self.addresses[...], completion: completion)
+        self.dial(install, addresses: self.addresses[...], completion: completion)
     }
 
     private func dial(
-        _ connection: LocalConnection,
+        _ install: @escaping Installer,
         addresses: ArraySlice<SocketAddress>,
         completion: @escaping (Result<Void, any Error>) -> Void
     ) {
         guard let address = addresses.first else { return }
-        self.bootstrap(for: connection).connect(to: address).assumeIsolated()
+        self.bootstrap().connect(to: address).assumeIsolated()
             .whenComplete { result in
                 switch result {
                 case .success(let channel):
                     if let index = self.addresses.firstIndex(of: address), index > 0 { self.addresses.swapAt(0, index) }
-                    completion(Result { try self.install(connection, in: channel) })
+                    completion(Result { try self.fill(channel, with: install) })
                 case .failure(let error):
                     if addresses.count > 1 {
-                        self.dial(connection, addresses: addresses.dropFirst(), completion: completion)
+                        self.dial(install, addresses: addresses.dropFirst(), completion: completion)
                     } else {
                         completion(.failure(error))
                     }
@@ -79,7 +95,7 @@ final class LocalDialer {
             }
     }
 
-    private func bootstrap(for connection: LocalConnection) -> ClientBootstrap {
+    private func bootstrap() -> ClientBootstrap {
         // Reading starts when the handlers are in place.
         ClientBootstrap(group: self.eventLoop)
             .connectTimeout(self.timeout)
@@ -96,7 +112,7 @@ final class LocalDialer {
             .channelOption(.allowRemoteHalfClosure, value: true)
     }
 
-    private func install(_ connection: LocalConnection, in channel: any Channel) throws {
+    private func fill(_ channel: any Channel, with install: Installer) throws {
         guard channel.isActive, let options = channel.syncOptions else {
             throw ChannelError.ioOnClosedChannel
         }
@@ -107,7 +123,7 @@ final class LocalDialer {
                 NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : self.target.host)
             )
         }
-        try operations.addHandler(connection)
+        try install(channel)
         try options.setOption(.autoRead, value: true)
     }
 }

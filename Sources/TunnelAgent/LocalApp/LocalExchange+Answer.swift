@@ -4,32 +4,27 @@ import ProxySemantics
 import TunnelProtocol
 import TunnelTransport
 
-/// The answer's side of an exchange: what the local connection delivers, on its way to the edge.
+/// The answer's side of an exchange: what the carrier delivers, on its way to the edge.
 extension LocalExchange {
-    func received(head: HTTPHead) {
-        guard let connection = self.connection else { return }
-        let status = head.status
-        if status == 101 { return self.receivedUpgrade(head, on: connection) }
-        if status < 200 { return self.receivedInformational(head) }
-        let framing = connection.bodyFraming
-        self.status = status
+    /// The final head arrived; `end` says that neither body nor trailers follow.
+    ///
+    /// `receivedEnd` is called nevertheless.
+    func received(head: HTTPHead, end: Bool) {
+        self.status = head.status
         self.answer = .streaming
-        self.keepsAlive = framing != .untilClose && head.wantsKeepAlive
-        if self.keepsAlive { self.announcedIdle = head.announcedIdleTime }
-        self.hasSentEnd = framing == .none
+        self.sent = nil
+        self.hasSentEnd = end
         self.tunnel.sendHead(self.mapped(head), end: self.hasSentEnd, on: self.id)
     }
 
+    /// Bytes of the answer's body arrived.
     func received(body bytes: ByteBuffer) {
         self.bytesOut += bytes.readableBytes
-        if self.tunnel.sendData(bytes, on: self.id) == .pause { self.connection?.holdReads() }
+        if self.tunnel.sendData(bytes, on: self.id) == .pause { self.carrier?.holdReads() }
     }
 
+    /// The answer is complete.
     func receivedEnd(trailers: ByteBuffer?) {
-        if self.isInsideInformational {
-            self.isInsideInformational = false
-            return
-        }
         guard self.answer == .streaming else { return }
         self.answer = .ended
         self.lastProgress = .now()
@@ -41,40 +36,45 @@ extension LocalExchange {
         if !self.hasSentEnd { self.tunnel.sendEnd(trailers: Self.forwardable(trailers), on: self.id) }
         if self.body.isComplete {
             self.complete()
-        } else if !self.keepsAlive || self.connection?.isOpen != true {
+        } else if self.carrier?.takesRestOfRequest != true {
             self.stopRequest()
         }
     }
 
+    /// What the local app sent is not valid HTTP.
     func receivedInvalidAnswer(_ error: HTTPParseError) {
         self.fail(.upstreamProtocolError)
     }
 
     /// The local app's side is closed, and what it sent was not a complete answer, or the request goes on after one.
-    func localAppClosed(failure: (any Error)?) {
+    ///
+    /// - Parameters:
+    ///   - failure: what broke the connection, if it was broken.
+    ///   - mayRepeat: whether the connection may have been closed without regard to this request.
+    func localAppClosed(failure: (any Error)?, mayRepeat: Bool = true) {
         guard !self.isFinished else { return }
         switch self.answer {
         case .ended: self.stopRequest()
-        case .awaited where self.mayRetry:
+        case .awaited where mayRepeat && self.mayRetry:
             self.hasRetried = true
-            self.connection?.close()
-            self.connection = nil
-            if !self.relay.pool.acquireFresh(for: self) { self.fail(.refused) }
+            self.carrier?.close()
+            self.carrier = nil
+            self.acquireAgain()
         case .awaited where !self.startedOnReused && (failure is NIOSSLError || failure is BoringSSLError):
             self.fail(.upstreamUnreachable)
         case .awaited, .streaming, .raw: self.fail(.upstreamAborted)
         }
     }
 
-    /// No connection could be made.
-    func localAppUnreachable() {
-        self.fail(.upstreamUnreachable)
+    /// No carrier could be made.
+    func localAppUnreachable(_ reason: TunnelResetReason = .upstreamUnreachable) {
+        self.fail(reason)
     }
 
-    private func receivedInformational(_ head: HTTPHead) {
+    /// An informational head other than 101 arrived.
+    func receivedInformational(_ head: HTTPHead) {
         self.informationalCount += 1
         guard self.informationalCount <= Self.maximumInformational else { return self.fail(.upstreamProtocolError) }
-        self.isInsideInformational = true
         self.lastProgress = .now()
         if self.tunnel.version == .v1 { self.tunnel.sendHead(self.mapped(head), end: false, on: self.id) }
     }
@@ -96,7 +96,7 @@ extension LocalExchange {
     /// servers do, and sending the request twice changes nothing (RFC 9110, 9.2.2).
     private var mayRetry: Bool {
         self.startedOnReused && !self.hasRetried && !self.isWebSocket && self.body.isComplete && self.bytesIn == 0
-            && self.informationalCount == 0 && self.connection?.hasPartialAnswer == false && self.head.isIdempotent
+            && self.informationalCount == 0 && self.carrier?.hasPartialAnswer == false && self.head.isIdempotent
     }
 }
 

@@ -13,7 +13,7 @@ extension LocalExchange {
             head.value(of: .secWebSocketAccept) == WebSocketHandshake.acceptValue(for: key)
         else { return self.fail(.upstreamProtocolError) }
         self.status = 101
-        self.isUpgraded = true
+        self.rawConnection = connection
         self.answer = .raw
         connection.becomeRaw()
         var buffer = ByteBufferAllocator().buffer(capacity: head.bytes.readableBytes)
@@ -37,13 +37,13 @@ extension LocalExchange {
     }
 
     /// The viewer's direction is over.
-    func forwardRawEnd(on connection: LocalConnection) {
-        guard self.isUpgraded else { return }
+    func forwardRawEnd() {
+        guard let rawConnection = self.rawConnection else { return }
         // Version 0 knows only a close of both directions.
         if self.answer == .ended || self.tunnel.version == .v0 {
             self.completeRaw()
         } else {
-            connection.closeOutput()
+            rawConnection.closeOutput()
         }
     }
 }

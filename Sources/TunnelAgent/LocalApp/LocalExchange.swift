@@ -5,11 +5,12 @@ import TunnelTransport
 
 /// One request of a viewer and its answer by the local app: the owner of one tunnel stream.
 ///
-/// Confined to the agent's event loop; no promise, no task. Request bytes are credited to the edge when the local
-/// connection took them; reading the answer stops while the tunnel's queue is full.
+/// Confined to the agent's event loop; no promise, no task. Request bytes are credited to the edge when the carrier took
+/// them; reading the answer stops while the tunnel's queue is full. How the local app is spoken to is the carrier's
+/// business.
 ///
 /// ```
-/// request:   waiting for a connection ──▶ sending ──▶ complete        (body: RequestBodyStateMachine)
+/// request:   waiting for a carrier ──▶ sending ──▶ complete        (body: RequestBodyStateMachine)
 /// answer:    awaited ──▶ streaming ──▶ ended                          (or ──▶ raw after a 101)
 /// finished:  both complete, or a reset by either side
 /// ```
@@ -37,32 +38,33 @@ final class LocalExchange: TunnelStreamDelegate {
     let head: HTTPHead
     let isWebSocket: Bool
     var body: RequestBodyStateMachine
-    var connection: LocalConnection?
+    var carrier: (any LocalCarrier)?
+    /// The same once it is a WebSocket's: those are always HTTP/1.1 connections.
+    var rawConnection: LocalConnection?
     var answer: Answer = .awaited
     var bytesOut = 0
     /// Whether the edge's direction is complete; for a WebSocket the body's account does not say so.
     var hasRequestEnded = false
     /// Whether a WebSocket got its 101.
-    var isUpgraded = false
+    var isUpgraded: Bool { self.rawConnection != nil }
     private(set) var isFinished = false
     /// When something last went on that the local app is not responsible for.
     var lastProgress: NIODeadline
     private let started: NIODeadline
     var bytesIn = 0
-    /// What arrived before there was a connection; bounded by the credit given.
-    private var queued: [ByteBuffer] = []
+    /// What arrived before there was a carrier; bounded by the credit given.
+    var queued: [ByteBuffer] = []
     /// The end that arrived then, with its trailers.
-    private var queuedEnd: ByteBuffer??
-    /// Bytes given to the connection for which no credit was returned yet.
+    var queuedEnd: ByteBuffer??
+    /// Bytes given to the carrier for which no credit was returned yet.
     var uncredited = 0
+    /// What was sent to a local app that may refuse it; nil once it cannot be sent again.
+    var sent: SentRequest?
     var hasRetried = false
     var startedOnReused = false
     var status: Int?
     var informationalCount = 0
-    var isInsideInformational = false
     var hasSentEnd = false
-    var keepsAlive = false
-    var announcedIdle: TimeAmount?
 
     init(
         relay: LocalRelay,
@@ -82,32 +84,28 @@ final class LocalExchange: TunnelStreamDelegate {
         self.lastProgress = self.started
     }
 
-    /// Whether a connection that is ready is still of use.
-    var wantsConnection: Bool { !self.isFinished && self.connection == nil }
+    /// Whether a carrier that is ready is still of use.
+    var wantsCarrier: Bool { !self.isFinished && self.carrier == nil }
 
-    /// Asks the pool for a connection; false when the request must be refused.
-    func acquireConnection() -> Bool {
-        self.isWebSocket ? self.relay.pool.acquireForWebSocket(self) : self.relay.pool.acquire(for: self)
+    /// Whether `Expect` is passed on: only when the local app's 100 can travel back.
+    var passesExpect: Bool { self.tunnel.version == .v1 }
+
+    /// Asks for a carrier; false when the request must be refused.
+    func acquireCarrier() -> Bool {
+        self.isWebSocket
+            ? self.relay.webSockets.acquireForWebSocket(self) : self.relay.requests.acquire(for: self)
     }
 
-    /// The pool found a connection: the request goes out.
-    func begin(on connection: LocalConnection) {
-        self.connection = connection
-        self.startedOnReused = connection.isReused
+    /// There is a carrier: the request goes out.
+    func begin(on carrier: any LocalCarrier) {
+        self.carrier = carrier
+        self.startedOnReused = carrier.isReused
+        if carrier.mayRefuse, !self.hasRetried { self.sent = SentRequest(body: self.body) }
         self.lastProgress = .now()
-        connection.begin(self, answersHEAD: self.head.isMethod("HEAD"))
-        var buffer = ByteBufferAllocator().buffer(capacity: self.head.bytes.readableBytes + 128)
-        self.relay.mapping.writeRequest(
-            self.head,
-            framing: self.body.framing,
-            isWebSocket: self.isWebSocket,
-            passesExpect: self.tunnel.version == .v1,
-            to: &buffer
-        )
-        connection.write(buffer)
+        carrier.begin(self)
         if !self.isWebSocket { self.forwardQueued() }
         guard !self.isFinished else { return }
-        if self.body.isComplete { connection.flush() } else { connection.flushSoon() }
+        if self.body.isComplete { carrier.flush() } else { carrier.flushSoon() }
     }
 
     // MARK: The request, from the tunnel
@@ -122,9 +120,9 @@ final class LocalExchange: TunnelStreamDelegate {
         self.bytesIn += data.readableBytes
         if self.body.isUndecided {
             self.body.decide(end: false)
-            guard self.acquireConnection() else { return self.fail(.refused) }
+            guard self.acquireCarrier() else { return self.fail(.refused) }
         }
-        if self.connection == nil || (self.isWebSocket && self.answer == .awaited) {
+        if self.carrier == nil || (self.isWebSocket && self.answer == .awaited) {
             self.queued.append(data)
         } else {
             self.forward(data)
@@ -136,10 +134,10 @@ final class LocalExchange: TunnelStreamDelegate {
         self.hasRequestEnded = true
         if self.body.isUndecided {
             self.body.decide(end: true)
-            if !self.acquireConnection() { self.fail(.refused) }
+            if !self.acquireCarrier() { self.fail(.refused) }
             return
         }
-        if self.connection == nil || (self.isWebSocket && self.answer == .awaited) {
+        if self.carrier == nil || (self.isWebSocket && self.answer == .awaited) {
             self.queuedEnd = .some(trailers)
         } else {
             self.forwardEnd(trailers: trailers)
@@ -152,10 +150,10 @@ final class LocalExchange: TunnelStreamDelegate {
     }
 
     func tunnelStreamWritable() {
-        self.connection?.resumeReads()
+        self.carrier?.resumeReads()
     }
 
-    /// Sends what arrived before the connection, or before the 101, was there.
+    /// Sends what arrived before the carrier, or before the 101, was there.
     func forwardQueued() {
         let queued = self.queued
         self.queued = []
@@ -167,52 +165,53 @@ final class LocalExchange: TunnelStreamDelegate {
     }
 
     private func forward(_ data: ByteBuffer) {
-        guard let connection = self.connection else { return }
+        guard let carrier = self.carrier else { return }
         let count = data.readableBytes
         if self.isWebSocket {
-            guard self.isUpgraded else {
+            guard let rawConnection = self.rawConnection else {
                 // The upgrade was declined: what the viewer already sent for it means nothing.
                 self.tunnel.consumed(count, on: self.id)
                 return
             }
-            connection.write(data)
+            rawConnection.write(data)
         } else {
             switch self.body.dataReceived(count) {
-            case .send: connection.write(data)
-            case .sendChunk(let first): connection.writeChunk(data, first: first)
+            case .send: carrier.sendBody(data)
+            case .sendChunk(let first): carrier.sendChunk(data, first: first)
             case .abort: return self.fail(.protocolError)
             }
         }
-        connection.flushSoon()
+        carrier.flushSoon()
+        if self.sent != nil { self.remember(data) }
         self.uncredited += count
         self.creditIfWritable()
     }
 
     private func forwardEnd(trailers: ByteBuffer?) {
-        guard let connection = self.connection else { return }
-        if self.isWebSocket { return self.forwardRawEnd(on: connection) }
-        switch self.body.endReceived() {
-        case .finish: break
-        case .finishChunks(let first):
-            do throws(HTTPParseError) {
-                try connection.writeLastChunk(trailers: trailers, first: first)
-            } catch {
-                return self.fail(.protocolError)
+        guard let carrier = self.carrier else { return }
+        if self.isWebSocket { return self.forwardRawEnd() }
+        self.sent?.end = .some(trailers)
+        do throws(HTTPParseError) {
+            switch self.body.endReceived() {
+            case .finish: try carrier.sendEnd(trailers: trailers)
+            case .finishChunks(let first): try carrier.sendLastChunk(trailers: trailers, first: first)
+            case .abort: return self.fail(.protocolError)
             }
-        case .abort: return self.fail(.protocolError)
+        } catch {
+            return self.fail(.protocolError)
         }
         self.lastProgress = .now()
-        connection.flush()
+        carrier.flush()
         if self.answer == .ended { self.complete() }
     }
 
-    /// The local connection takes bytes again.
+    /// The carrier takes bytes again.
     func localAppWritable() {
         self.creditIfWritable()
     }
 
     private func creditIfWritable() {
-        guard self.uncredited > 0, self.connection?.isWritable == true else { return }
+        guard self.uncredited > 0, self.carrier?.isWritable == true else { return }
         let count = self.uncredited
         self.uncredited = 0
         self.lastProgress = .now()
@@ -226,9 +225,9 @@ final class LocalExchange: TunnelStreamDelegate {
         switch self.answer {
         case .streaming, .raw: return
         case .awaited, .ended:
-            if let connection = self.connection {
+            if let carrier = self.carrier {
                 // Waiting for the viewer is not the local app's fault.
-                if !self.body.isComplete, connection.isWritable { self.lastProgress = now }
+                if !self.body.isComplete, carrier.isWritable { self.lastProgress = now }
             } else if self.body.isUndecided {
                 self.lastProgress = now
             }
@@ -253,15 +252,9 @@ final class LocalExchange: TunnelStreamDelegate {
 
     /// Request and answer are complete.
     func complete() {
-        let connection = self.connection
-        self.connection = nil
-        if let connection {
-            if self.keepsAlive, connection.isBetweenMessages {
-                self.relay.pool.release(connection, announcedIdle: self.announcedIdle)
-            } else {
-                connection.close()
-            }
-        }
+        let carrier = self.carrier
+        self.carrier = nil
+        carrier?.finish()
         // A declined upgrade: the viewer's side of the stream would stay open.
         if self.isWebSocket, !self.hasRequestEnded { self.tunnel.reset(self.id, .noError) }
         self.finish(.completed)
@@ -270,29 +263,31 @@ final class LocalExchange: TunnelStreamDelegate {
     /// The answer is complete and the local app does not want the rest of the request.
     func stopRequest() {
         self.tunnel.reset(self.id, .noError)
-        self.connection?.close()
-        self.connection = nil
+        self.carrier?.stopRequest()
+        self.carrier = nil
         self.finish(.completed)
     }
 
     /// Both directions of a WebSocket are complete.
     func completeRaw() {
-        self.connection?.closeAfterWrites()
-        self.connection = nil
+        self.rawConnection?.closeAfterWrites()
+        self.carrier = nil
         self.finish(.completed)
     }
 
     private func finish(_ outcome: AgentRequestSummary.Outcome) {
         guard !self.isFinished else { return }
         self.isFinished = true
-        if let connection = self.connection {
-            self.connection = nil
-            connection.abort()
+        if let carrier = self.carrier {
+            self.carrier = nil
+            carrier.abort()
         } else if outcome != .completed {
-            self.relay.pool.cancel(self)
+            self.relay.requests.cancel(self)
         }
+        self.rawConnection = nil
         self.queued = []
         self.queuedEnd = nil
+        self.sent = nil
         let now = NIODeadline.now()
         let target = self.head.withBytes(self.head.target) { bytes in
             String(decoding: bytes.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)

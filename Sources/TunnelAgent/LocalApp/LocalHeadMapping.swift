@@ -13,7 +13,7 @@ package struct LocalHeadMapping: Sendable {
         case chunked
     }
 
-    private let host: String?
+    let host: String?
     private let localAuthorities: [String]
 
     /// The mapping for one target.

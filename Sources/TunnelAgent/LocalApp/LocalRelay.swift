@@ -10,8 +10,10 @@ import TunnelTransport
 final class LocalRelay {
     /// How heads change.
     let mapping: LocalHeadMapping
-    /// The connections to the local app.
-    let pool: LocalAppPool
+    /// What carries requests to the local app.
+    let requests: any LocalCarrierPool
+    /// The connections of WebSockets: HTTP/1.1, whatever carries requests.
+    let webSockets: LocalAppPool
 
     private let eventLoop: any EventLoop
     private let responseHeadTimeout: TimeAmount
@@ -38,16 +40,36 @@ final class LocalRelay {
             .milliseconds(10),
             min(.seconds(1), .nanoseconds(TimeAmount(min(timeouts.responseHead, timeouts.idle)).nanoseconds / 4))
         )
-        self.pool = LocalAppPool(
-            dialer: try LocalDialer(
-                target: configuration.target,
+        let target = configuration.target
+        let makeDialer = { (applicationProtocol: String) throws in
+            try LocalDialer(
+                target: target,
                 eventLoop: eventLoop,
-                timeout: TimeAmount(timeouts.connect)
-            ),
+                timeout: TimeAmount(timeouts.connect),
+                applicationProtocol: applicationProtocol
+            )
+        }
+        let speaksHTTP2 = configuration.upstreamProtocol == .http2
+        self.webSockets = LocalAppPool(
+            dialer: try makeDialer("http/1.1"),
             limits: configuration.pool,
             idleTimeout: TimeAmount(timeouts.idle),
-            onReachability: { onEvent($0 ? .localAppReachable : .localAppUnreachable) }
+            onReachability: { isReachable in
+                // An app that speaks HTTP/2 may be there without taking a WebSocket.
+                if !speaksHTTP2 { onEvent(isReachable ? .localAppReachable : .localAppUnreachable) }
+            }
         )
+        if speaksHTTP2 {
+            self.requests = LocalHTTP2Pool(
+                dialer: try makeDialer("h2"),
+                limits: configuration.pool,
+                timeouts: timeouts,
+                eventLoop: eventLoop,
+                onEvent: onEvent
+            )
+        } else {
+            self.requests = self.webSockets
+        }
     }
 
     /// Starts the timer that bounds every wait.
@@ -64,7 +86,7 @@ final class LocalRelay {
         self.sweeper?.cancel()
         self.sweeper = nil
         while let exchange = self.exchanges.last { exchange.cancel() }
-        self.pool.closeIdle()
+        self.requests.closeIdle()
     }
 
     /// Calls `action` once, when no request is open; WebSockets, which have no end of their own, do not count.
@@ -101,7 +123,7 @@ final class LocalRelay {
             self.forget(exchange)
             return self.refuseInvalid(id, on: tunnel)
         case .sendHead:
-            guard exchange.acquireConnection() else {
+            guard exchange.acquireCarrier() else {
                 self.forget(exchange)
                 return nil
             }
@@ -127,7 +149,7 @@ final class LocalRelay {
     }
 
     private func sweep(now: NIODeadline) {
-        self.pool.sweep(now: now)
+        self.requests.sweep(now: now)
         // From the end, because an exchange that is given up is replaced by the last one.
         for index in stride(from: self.exchanges.count - 1, through: 0, by: -1) where index < self.exchanges.count {
             self.exchanges[index].checkProgress(now: now, limit: self.responseHeadTimeout)

@@ -3,11 +3,12 @@ import NIOSSL
 /// A certificate no authority signed, as development servers use; for tests only.
 enum SelfSigned {
     /// A server's context with the certificate below.
-    static func context() throws -> NIOSSLContext {
-        let configuration = TLSConfiguration.makeServerConfiguration(
+    static func context(applicationProtocols: [String] = []) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(Self.certificate.utf8), format: .pem))],
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(Self.key.utf8), format: .pem))
         )
+        configuration.applicationProtocols = applicationProtocols
         return try NIOSSLContext(configuration: configuration)
     }
 
