@@ -81,8 +81,6 @@ class Load:
 # The agent
 
 
-@pytest.mark.xfail(strict=True, reason=(
-    "docs/protocol.md: an agent stops without losing a request; SIGTERM closes the session first, which cuts what is open"))
 def test_sigterm_on_the_agent_lets_requests_finish(open_tunnel, app):
     tunnel, halves = open_tunnel(), Halves(app)
     slow = app.route(lambda call: (halves.go.wait(10), call.respond(200, [], b"late")))
@@ -99,12 +97,23 @@ def test_sigterm_on_the_agent_lets_requests_finish(open_tunnel, app):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_agent_ends_with_0_and_fails_loudly(open_tunnel, app, number):
-    """Whatever was open: refused or aborted, never complete-looking; then the link is gone."""
+def test_a_stopped_idle_agent_ends_at_once(open_tunnel, number):
+    tunnel = open_tunnel()
+    assert tunnel.ask("/").status == 200
+    tunnel.agent.send(number)
+    assert tunnel.agent.wait(3) == 0, tunnel.agent.describe()
+    assert tunnel.ask("/").code() == "session_closed"
+
+
+@pytest.mark.slow
+def test_a_stopped_agent_waits_for_ten_seconds_at_most(open_tunnel, app):
+    """Then whatever is open is aborted, never complete-looking, and the link is gone."""
     tunnel, halves = open_tunnel(), Halves(app)
     viewer, answer = begin(tunnel, halves.path)
-    tunnel.agent.send(number)
-    assert tunnel.agent.wait(5) == 0, tunnel.agent.describe()
+    start = time.monotonic()
+    tunnel.agent.send(signal.SIGTERM)
+    assert tunnel.agent.wait(15) == 0, tunnel.agent.describe()
+    assert 8 < time.monotonic() - start < 14
     assert not viewer.read_body(answer).complete
     assert tunnel.ask("/").code() == "session_closed"
     halves.go.set()
@@ -235,7 +244,7 @@ def test_a_draining_only_agent_makes_viewers_wait_for_the_next(open_v1, server):
 
 
 def test_takeovers_under_load(start_server, start_agent, app):
-    """Each new agent replaces the one before: what was open then may fail, loudly; nothing else does."""
+    """Each new agent replaces the one before, which finishes what is open: no request fails."""
     server = start_server()
     agent = start_agent(server, app.port)
     tunnel = Tunnel(server, app, agent.slug, agent)
@@ -250,7 +259,4 @@ def test_takeovers_under_load(start_server, start_agent, app):
         agent = newer
     load.more(40)
     load.end()
-    print(f"{len(load.failed)} of {load.count} requests failed in {rounds} takeovers")
-    assert len(load.failed) <= rounds * len(load.threads), load.failed
-    for failed in load.failed:
-        assert isinstance(failed, (OSError, Truncated)) or not failed.complete or failed.code() == "tunnel_offline", failed
+    assert load.failed == []

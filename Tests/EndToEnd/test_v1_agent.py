@@ -108,12 +108,6 @@ def test_many_streams_at_once_and_skipped_ids(dial_v1, app):
         assert stream.response()[0] == 200 and stream.body() == b"%04d" % number * 3
 
 
-TRAILERS = pytest.mark.xfail(strict=True, reason=(
-    "the page and its golden frame end a trailer block without an empty line; the agent sends one, and answers a block "
-    "without it with RESET protocolError"))
-
-
-@TRAILERS
 def test_trailers_to_the_app(dial_v1, app):
     path = app.route(lambda call: call.respond(200, [], call.body()))
     stream = dial_v1().request(path, "POST", [("Trailer", "A")], end=False)
@@ -123,7 +117,6 @@ def test_trailers_to_the_app(dial_v1, app):
     assert app.wait_call(path).trailers == [("A", "b")]
 
 
-@TRAILERS
 def test_trailers_of_the_app(dial_v1, app):
     def route(call):
         call.head(200, [("Transfer-Encoding", "chunked"), ("Trailer", "A")])

@@ -100,8 +100,8 @@ extension Exchange: TunnelStreamDelegate {
     func tunnelStreamReceivedEnd(trailers: ByteBuffer?) {
         switch self.state {
         case .duplex:
-            let bothEnded = self.requestEndSent
-            if bothEnded { self.finish(resetting: nil) }
+            self.answerEnded = true
+            if self.requestEndSent { self.finish(resetting: nil) }
             self.responder.endDuplexOutput()
         case .relaying:
             guard self.headSent, self.responseBytesLeft == 0 else {

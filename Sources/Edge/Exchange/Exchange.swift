@@ -41,6 +41,8 @@ final class Exchange {
     /// Whether the request was sent a second time.
     var hasRetried = false
     var requestEndSent = false
+    /// Whether the app's side of a duplex stream is over.
+    var answerEnded = false
     var headSent = false
     var isHEAD = false
     var framing = ResponseFraming.none
@@ -174,6 +176,7 @@ final class Exchange {
         guard case .duplex = self.state, let stream, !self.requestEndSent else { return }
         self.requestEndSent = true
         stream.tunnel.sendEnd(trailers: nil, on: stream.id)
+        if self.answerEnded { self.finish(resetting: nil) }
     }
 
     /// The viewer's connection is gone, or broke the protocol.
