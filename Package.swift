@@ -128,8 +128,8 @@ let package = Package(
         .target(
             name: "DaypassServer",
             dependencies: [
-                "SessionModel", "SessionStore", "SQLiteStore", "Edge", "ControlAPI", nioCore, log, lifecycle,
-                unixSignals, configuration,
+                "SessionModel", "SessionStore", "SQLiteStore", "Edge", "ControlAPI", "TunnelTransport", nioCore, log,
+                lifecycle, unixSignals, configuration,
             ],
             swiftSettings: settings
         ),

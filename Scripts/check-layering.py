@@ -75,6 +75,9 @@ ALLOWED = {
         "Crypto": "the SHA-1 of the WebSocket handshake (RFC 6455)",
         "Logging": LOG,
         "Synchronization": LOCK,
+        "Glibc": LIBC,
+        "Musl": LIBC,
+        "Darwin": LIBC,
     },
     "Edge": {
         "SessionModel": VALUES,
@@ -166,6 +169,7 @@ ALLOWED = {
         "SQLiteStore": "the store of one node",
         "Edge": "viewers and agents",
         "ControlAPI": "owners and admins",
+        "TunnelTransport": "how many sockets the process may hold",
         "NIOCore": "addresses in ready lines",
         "NIOPosix": "the event loops all parts share",
         "UnixSignals": SIGNAL,

@@ -12,6 +12,7 @@ import SQLiteStore
 package import ServiceLifecycle
 package import SessionModel
 import SessionStore
+import TunnelTransport
 package import UnixSignals
 
 /// A whole server: store, control API and edge, ready to run.

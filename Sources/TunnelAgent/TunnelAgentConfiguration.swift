@@ -87,7 +87,9 @@ package struct TunnelAgentConfiguration: Sendable {
         /// Requests waiting for a connection; the next one is refused.
         package var maximumWaiting = 1024
         /// Connections open at once for WebSockets; the next one is refused.
-        package var maximumWebSockets = 1024
+        package var maximumWebSockets = 8192
+        /// Streams open at once on one tunnel connection; how many a session has is the edge's to say.
+        package var maximumStreamsPerTunnel = 4096
 
         /// The defaults.
         package init() {}

@@ -2,6 +2,7 @@ package import Logging
 package import NIOCore
 import ServiceLifecycle
 import SessionModel
+import TunnelTransport
 
 /// The agent: keeps tunnels to the edge open and relays their requests to the local app.
 ///
@@ -38,6 +39,7 @@ package final class TunnelAgentService: Service, Sendable {
     /// - Throws: a `DaypassError` when the session ended for good (`TunnelAgentEnd.error`) or the configuration cannot
     ///   work.
     package func run() async throws {
+        FileDescriptorLimit.raised()
         let ended = self.eventLoop.makePromise(of: TunnelAgentEnd.self)
         let (configuration, eventLoop, logger, onEvent) = (
             self.configuration, self.eventLoop, self.logger, self.onEvent

@@ -7,13 +7,14 @@ import Darwin
 #endif
 
 /// How many files and sockets this process may have open (getrlimit(2), `RLIMIT_NOFILE`).
-enum FileDescriptorLimit {
+package enum FileDescriptorLimit {
     /// Descriptors kept back from viewers for the database, agents, the control API and logs.
-    static let reserve = 256
+    package static let reserve = 256
 
-    /// Raises the soft limit to the hard one, as every server that holds a socket per viewer has to, and returns what
-    /// may be open then; the current limit when it cannot be raised.
-    static func raised() -> Int {
+    /// Raises the soft limit to the hard one, as everything that holds a socket per viewer has to, and returns what may
+    /// be open then; the current limit when it cannot be raised.
+    @discardableResult
+    package static func raised() -> Int {
         var limit = rlimit()
         #if canImport(Glibc)
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
