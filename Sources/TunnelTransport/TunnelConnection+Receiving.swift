@@ -100,6 +100,7 @@ extension TunnelConnection {
         let stream = frame.stream
         // An empty STREAM_DATA of version 0 says nothing.
         if count == 0 { return }
+        self.load.count(count)
         let action = self.machine.dataReceived(
             count,
             on: stream,

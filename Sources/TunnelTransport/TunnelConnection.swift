@@ -58,6 +58,8 @@ package final class TunnelConnection: ChannelInboundHandler {
     private var isFlushing = false
     private var isFlushScheduled = false
     private var timer: Scheduled<Void>?
+    /// What the connection carries lately; asked by whoever chooses among several.
+    package var load = TunnelLoadMeter()
 
     /// Makes the handler for a connection whose upgrade was answered with 101.
     package init(
@@ -248,6 +250,7 @@ package final class TunnelConnection: ChannelInboundHandler {
             frame = next
         }
         self.writer.seal(&message)
+        self.load.count(message.readableBytes)
         return message
     }
 

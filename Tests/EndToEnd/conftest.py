@@ -192,3 +192,19 @@ def dial_v1(v1_gateway, app, tmp_path):
 def target(request):
     """Each end of version 1 in turn."""
     return request.param(request)
+
+
+@pytest.fixture
+def share(server, tmp_path):
+    """Opens tunnels to an HTTP/2 app on a port, or at a target."""
+    opened = []
+
+    def share_(target, *options, app=None):
+        agent = Agent(server, target, "--upstream-http2", *options, state=tmp_path / f"agent{len(opened)}")
+        tunnel = Tunnel(server, app, agent.slug, agent)
+        opened.append(tunnel)
+        return tunnel
+
+    yield share_
+    for tunnel in opened:
+        tunnel.close()

@@ -1,6 +1,5 @@
-"""Local apps that speak HTTP/2: nghttpd, hyper-h2 and gRPC servers behind `--upstream-http2`."""
+"""Local apps that speak HTTP/2: nghttpd and hyper-h2 behind `--upstream-http2`."""
 
-import hashlib
 import random
 import shutil
 import socket
@@ -11,36 +10,15 @@ import threading
 import time
 from concurrent import futures
 
-import grpc
 import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-from harness.daypass import Agent, run
+from harness.daypass import run
 from harness.h2app import H2App
 from harness.process import Process
 from harness.raw import Truncated, chunked
-from harness.tunnel import Tunnel
 from harness.waiting import eventually
-
-GRPC = [("Content-Type", "application/grpc"), ("TE", "trailers")]
-
-
-@pytest.fixture
-def share(server, tmp_path):
-    """Opens tunnels to an HTTP/2 app on a port, or at a target."""
-    opened = []
-
-    def share_(target, *options, app=None):
-        agent = Agent(server, target, "--upstream-http2", *options, state=tmp_path / f"agent{len(opened)}")
-        tunnel = Tunnel(server, app, agent.slug, agent)
-        opened.append(tunnel)
-        return tunnel
-
-    yield share_
-    for tunnel in opened:
-        tunnel.close()
-
 
 @pytest.fixture
 def new_h2_app():
@@ -608,164 +586,3 @@ def test_https_app_without_http_2(share, certificate):
     answer = share(f"https://localhost:{listener.getsockname()[1]}").ask("/")
     listener.close()
     assert answer.status == 502 and answer.code() == "upstream_protocol_error", answer
-
-
-# gRPC
-
-
-def message(data):
-    return b"\0" + struct.pack(">I", len(data)) + data
-
-
-def messages(body):
-    found = []
-    while body:
-        length = struct.unpack(">I", body[1:5])[0]
-        assert body[0] == 0 and len(body) >= 5 + length
-        found.append(body[5:5 + length])
-        body = body[5 + length:]
-    return found
-
-
-@pytest.fixture(scope="module")
-def grpc_server():
-    """A server of the reference implementation with raw bytes as messages."""
-    cancelled = threading.Event()
-
-    def unary(request, context):
-        context.set_trailing_metadata((("x-trail", "t1"),))
-        return hashlib.sha256(request).hexdigest().encode() + b" " + str(len(request)).encode()
-
-    def fail(request, context):
-        context.abort(grpc.StatusCode.NOT_FOUND, "no such thing: ü")
-
-    def fail_late(request, context):
-        yield b"one"
-        context.abort(grpc.StatusCode.DATA_LOSS, "cut")
-
-    def count(request, context):
-        for number in range(int(request)):
-            yield str(number).encode()
-
-    def total(requests, context):
-        return str(sum(len(r) for r in requests)).encode()
-
-    def shout(requests, context):
-        for request in requests:
-            yield request.upper()
-
-    def forever(request, context):
-        context.add_callback(cancelled.set)
-        yield b"begun"
-        while not cancelled.wait(0.05):
-            pass
-
-    handlers = grpc.method_handlers_generic_handler("t.T", {
-        "Unary": grpc.unary_unary_rpc_method_handler(unary),
-        "Fail": grpc.unary_unary_rpc_method_handler(fail),
-        "FailLate": grpc.unary_stream_rpc_method_handler(fail_late),
-        "Count": grpc.unary_stream_rpc_method_handler(count),
-        "Total": grpc.stream_unary_rpc_method_handler(total),
-        "Shout": grpc.stream_stream_rpc_method_handler(shout),
-        "Forever": grpc.unary_stream_rpc_method_handler(forever),
-    })
-    server = grpc.server(
-        futures.ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", 64 << 20)]
-    )
-    server.add_generic_rpc_handlers((handlers,))
-    server.port = server.add_insecure_port("127.0.0.1:0")
-    server.cancelled = cancelled
-    server.start()
-    yield server
-    server.stop(0)
-
-
-@pytest.fixture
-def grpc_tunnel(grpc_server, share):
-    return share(grpc_server.port)
-
-
-def call(tunnel, method, *parts, headers=()):
-    """A call with an HTTP/1.1 viewer, the whole request at once; the answer, its messages, its status."""
-    answer = tunnel.ask(
-        f"/t.T/{method}", "POST", [*GRPC, *headers], b"".join(message(p) for p in parts), timeout=30
-    )
-    assert answer.complete and answer.status == 200, answer
-    fields = dict(answer.trailers) or dict((n.lower(), v) for n, v in answer.fields)
-    return answer, messages(answer.body), fields.get("grpc-status"), fields
-
-
-def test_grpc_unary(grpc_tunnel):
-    answer, found, status, fields = call(grpc_tunnel, "Unary", b"hello")
-    assert found == [hashlib.sha256(b"hello").hexdigest().encode() + b" 5"] and status == "0"
-    assert fields["x-trail"] == "t1" and answer.get("content-type") == "application/grpc"
-
-
-def test_grpc_large_message(grpc_tunnel):
-    data = random.Random(2).randbytes(20 << 20)
-    _, found, status, _ = call(grpc_tunnel, "Unary", data)
-    assert status == "0" and found == [hashlib.sha256(data).hexdigest().encode() + b" %d" % len(data)]
-
-
-def test_grpc_server_streaming(grpc_tunnel):
-    _, found, status, _ = call(grpc_tunnel, "Count", b"500")
-    assert found == [str(n).encode() for n in range(500)] and status == "0"
-
-
-def test_grpc_client_streaming(grpc_tunnel):
-    _, found, status, _ = call(grpc_tunnel, "Total", *[b"x" * 1000] * 200)
-    assert found == [b"200000"] and status == "0"
-
-
-def test_grpc_errors_are_the_whole_answer(grpc_tunnel):
-    answer, found, status, fields = call(grpc_tunnel, "Fail", b"x")
-    assert found == [] and status == "5" and fields["grpc-message"] == "no such thing: %C3%BC"
-    _, found, status, _ = call(grpc_tunnel, "Missing", b"x")
-    assert found == [] and status == "12"
-
-
-def test_grpc_error_after_messages(grpc_tunnel):
-    _, found, status, fields = call(grpc_tunnel, "FailLate", b"x")
-    assert found == [b"one"] and status == "15" and fields["grpc-message"] == "cut"
-
-
-def test_grpc_bidirectional_streaming(grpc_tunnel):
-    """Each message is answered before the next is sent, while the request is open."""
-    with grpc_tunnel.viewer() as viewer:
-        grpc_tunnel.start(viewer, "/t.T/Shout", "POST", [*GRPC, ("Transfer-Encoding", "chunked")])
-        viewer.send(chunked(message(b"zero"), end=False))
-        answer = viewer.head()
-        assert answer.status == 200
-        assert messages(viewer.read_chunk()) == [b"ZERO"]
-        for number in range(50):
-            word = b"word%d" % number
-            viewer.send(chunked(message(word), end=False))
-            assert messages(viewer.read_chunk()) == [word.upper()]
-        viewer.send(chunked())
-        answer = viewer.read_body(answer)
-        assert answer.complete and ("grpc-status", "0") in answer.trailers
-
-
-def test_grpc_viewer_that_leaves_cancels_the_call(grpc_server, grpc_tunnel):
-    with grpc_tunnel.viewer() as viewer:
-        grpc_tunnel.start(viewer, "/t.T/Forever", "POST", GRPC, message(b"x"))
-        viewer.head()
-        assert messages(viewer.read_chunk()) == [b"begun"]
-    assert grpc_server.cancelled.wait(5), "the call goes on without its viewer"
-
-
-def test_grpc_deadline(grpc_server, grpc_tunnel):
-    """The server keeps the time a client gives; the answer comes through."""
-    grpc_server.cancelled.clear()
-    _, found, status, _ = call(grpc_tunnel, "Forever", b"x", headers=[("grpc-timeout", "300m")])
-    assert found == [b"begun"] and status in ("1", "4")
-
-
-def test_many_grpc_calls_at_once(grpc_tunnel):
-    def one(number):
-        data = b"%d" % number * 100
-        _, found, status, _ = call(grpc_tunnel, "Unary", data)
-        return status == "0" and found == [hashlib.sha256(data).hexdigest().encode() + b" %d" % len(data)]
-
-    with futures.ThreadPoolExecutor(32) as pool:
-        assert all(pool.map(one, range(500)))

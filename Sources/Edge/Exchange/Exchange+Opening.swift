@@ -58,12 +58,35 @@ extension Exchange {
     }
 
     /// Opens the stream on the first tunnel that takes one; false when there is none.
+    ///
+    /// They take turns, unless one of them is busy with something large: then the least busy one comes first, so that
+    /// small answers wait neither behind a download nor for its lost packets.
     func openOnAnyTunnel(of session: EdgeSession) -> Bool {
-        for tunnel in session.tunnels() {
+        let tunnels = session.tunnels()
+        if tunnels.count > 1, let quiet = Self.quietest(of: tunnels), self.open(on: quiet) { return true }
+        for tunnel in tunnels {
             if let connection = tunnel.onLoop, connection.isAccepting, self.open(on: connection) { return true }
         }
         return false
     }
+
+    /// The tunnel that carries least, if another one carries much more.
+    private static func quietest(of tunnels: [TunnelHandle]) -> TunnelConnection? {
+        let now = NIODeadline.now()
+        var quietest: (connection: TunnelConnection, rate: Double)?
+        var highest = 0.0
+        for tunnel in tunnels {
+            guard let connection = tunnel.onLoop, connection.isAccepting else { continue }
+            let rate = connection.load.bytesPerSecond(now: now)
+            highest = max(highest, rate)
+            if rate < quietest?.rate ?? .infinity { quietest = (connection, rate) }
+        }
+        guard let quietest, highest > quietest.rate * 4 + Self.busyBytesPerSecond else { return nil }
+        return quietest.connection
+    }
+
+    /// Below this nobody has to get out of anybody's way.
+    private static let busyBytesPerSecond = 1_000_000.0
 
     private func open(on tunnel: TunnelConnection) -> Bool {
         var head = self.edge.allocator.buffer(capacity: self.request.head.bytes.readableBytes + 320)
