@@ -1,6 +1,7 @@
 """A Vite-like page with WebSocket and server-sent events in headless Chromium, by path and by subdomain."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ from websockets.utils import accept_key
 
 from harness.chromium import Chromium
 from harness.localapp import LocalApp
+from harness.tls import make_certificate
 from harness.tunnel import Tunnel
 
 pytestmark = [
@@ -118,6 +120,27 @@ def test_vite_like_page(browser, tunnel, how):
     assert browser.evaluate("document.getElementById('logo').naturalWidth") == 7
     assert "/.wormkey" not in str([c.target for c in tunnel.app.calls])
     assert "daypass" not in str([c.all("cookie") for c in tunnel.app.calls]).lower()
+
+
+def test_http2_page_with_websocket(start_server, start_agent, tmp_path):
+    """Over TLS: the page comes over HTTP/2, and so does its WebSocket, by extended CONNECT on the same connection."""
+    certificate, key = make_certificate(tmp_path, "edge")
+    server = start_server("--tls-cert", certificate, "--tls-key", key)
+    app = vite()
+    agent = start_agent(server, app.port, "--edge-ca", certificate)
+    browser = Chromium("--ignore-certificate-errors")
+    try:
+        browser.open(f"https://{agent.slug}.localhost:{server.edge_port}/")
+        assert browser.wait("document.title === 'ready' && window.echoed") == "ping from the page"
+        assert browser.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+        assert browser.evaluate("window.protocol") == "vite-hmr"
+        # One connection for the page, its parts and the WebSocket.
+        metrics = server.api.get("/metrics").text
+        opened = int(re.search(r"^daypass_edge_connections_open (\d+)", metrics, re.MULTILINE).group(1))
+        assert opened == 1, opened
+    finally:
+        browser.close()
+        app.close()
 
 
 def test_password_page(browser, server):

@@ -94,6 +94,16 @@ package struct TunnelOptions: ParsableArguments {
     )
     package var hostHeader: String?
 
+    @Option(
+        name: .customLong("edge-ca"),
+        help: ArgumentHelp(
+            "Trust these certificates (PEM) for the edge, instead of the system's, where it has one of your own.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    package var edgeCA: String?
+
     @Flag(
         name: .customLong("upstream-http2"),
         help: ArgumentHelp(

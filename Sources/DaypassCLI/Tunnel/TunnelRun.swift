@@ -133,6 +133,7 @@ struct TunnelRun: Sendable {
         configuration.upstreamProtocol = self.options.upstreamHTTP2 ? .http2 : .http1
         configuration.connections = self.options.connections
         configuration.takeover = self.options.takeover
+        configuration.edgeTrustRootsPath = self.options.edgeCA
         configuration.agentName = "daypass/\(DaypassVersion.current)"
         configuration.timeouts.drain = self.isInteractive ? .seconds(1) : Self.drainTime
         let monitor = TunnelMonitor(

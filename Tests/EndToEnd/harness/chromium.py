@@ -15,11 +15,11 @@ from .waiting import eventually
 class Chromium:
     """One browser with one page."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.profile = tempfile.mkdtemp(prefix="chromium")
         self.process = Process([
             "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-            "--remote-debugging-port=0", f"--user-data-dir={self.profile}", "--no-proxy-server", "about:blank",
+            "--remote-debugging-port=0", f"--user-data-dir={self.profile}", "--no-proxy-server", *options, "about:blank",
         ])
         url = self.process.wait_line(self.process.stderr, r"DevTools listening on (ws://\S+)", 40).group(1)
         self.base = url.split("/devtools")[0].replace("ws://", "http://")
