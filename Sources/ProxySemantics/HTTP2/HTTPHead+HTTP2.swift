@@ -20,10 +20,6 @@ extension HTTPHead {
         var rest = ByteBufferAllocator().buffer(capacity: headers.count * 48)
         var cookies = ""
         for (name, value, _) in headers {
-            // The one thing that would make another head of this one.
-            guard !value.utf8.contains(where: { $0 == 0x0D || $0 == 0x0A }) else {
-                throw .invalid("a field value contains a line break")
-            }
             switch name {
             case ":method": pseudo.method = value
             case ":path": pseudo.path = value
@@ -37,7 +33,7 @@ extension HTTPHead {
                 pseudo.authority = value
             case "cookie": cookies += cookies.isEmpty ? value : "; " + value
             case "sec-websocket-key" where pseudo.connectProtocol != nil: break
-            default: rest.writeField(name, value)
+            default: try HPACKHeaders.writeLine(name, value, to: &rest)
             }
         }
         let asksForWebSocket = pseudo.connectProtocol == "websocket"
@@ -48,9 +44,9 @@ extension HTTPHead {
             throw .invalid("the request target is not valid")
         }
         buffer.writeString("\(asksForWebSocket ? "GET" : method) \(path) HTTP/1.1\r\n")
-        if let authority = pseudo.authority { buffer.writeField("Host", authority) }
+        if let authority = pseudo.authority { try HPACKHeaders.writeLine("host", authority, to: &buffer) }
         buffer.writeBuffer(&rest)
-        if !cookies.isEmpty { buffer.writeField("cookie", cookies) }
+        if !cookies.isEmpty { try HPACKHeaders.writeLine("cookie", cookies, to: &buffer) }
         if asksForWebSocket {
             buffer.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n")
             buffer.writeField("Sec-WebSocket-Key", webSocketKey())
@@ -78,55 +74,8 @@ extension HTTPHead {
         var headers = HPACKHeaders()
         headers.reserveCapacity(self.fields.count + 2)
         headers.add(name: ":status", value: String(isUpgrade ? 200 : self.status))
-        headers.addLines(of: block) { !(isUpgrade && $0 == .secWebSocketAccept) }
+        // Lines of a head that was validated when it was parsed.
+        try? headers.addLines(of: block) { !(isUpgrade && $0 == .secWebSocketAccept) }
         return headers
-    }
-}
-
-extension HPACKHeaders {
-    /// A trailer block, which was validated and filtered before, as a header list.
-    package init(trailers block: ByteBuffer) {
-        self.init()
-        self.addLines(of: block) { _ in true }
-    }
-
-    /// Adds `Name: value` lines whose fields `includes` accepts; lines that are not valid are left out.
-    fileprivate mutating func addLines(of block: ByteBuffer, where includes: (KnownField) -> Bool) {
-        let limits = HTTPParserLimits(maximumFields: .max, maximumTrailerBytes: .max)
-        guard let fields = try? HTTPMessageParser.validateTrailers(block, limits: limits) else { return }
-        block.withUnsafeReadableBytes { bytes in
-            for field in fields where includes(field.known) {
-                let name = String(unsafeUninitializedCapacity: field.name.count) { target in
-                    for (index, byte) in bytes[field.name].enumerated() {
-                        target.initializeElement(at: index, to: asciiLowercased(byte))
-                    }
-                    return field.name.count
-                }
-                let value = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[field.value]), as: UTF8.self)
-                self.add(name: name, value: value, indexing: field.known.isSecret ? .neverIndexed : .indexable)
-            }
-        }
-    }
-
-    /// The trailer section of a request as lines with the empty line, as an HTTP/1.1 parser delivers it.
-    package var trailerBlock: ByteBuffer {
-        var buffer = ByteBuffer()
-        for (name, value, _) in self { buffer.writeField(name, value) }
-        buffer.writeStaticString("\r\n")
-        return buffer
-    }
-}
-
-extension KnownField {
-    /// Whether values of the field are kept out of compression tables (RFC 7541, 7.1.3).
-    fileprivate var isSecret: Bool { self == .setCookie || self == .authorization }
-}
-
-extension ByteBuffer {
-    fileprivate mutating func writeField(_ name: String, _ value: String) {
-        self.writeString(name)
-        self.writeStaticString(": ")
-        self.writeString(value)
-        self.writeStaticString("\r\n")
     }
 }

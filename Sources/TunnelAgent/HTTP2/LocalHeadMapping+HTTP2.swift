@@ -45,14 +45,7 @@ extension LocalHeadMapping {
     /// - Throws: `HTTPParseError` when the block is not valid.
     package static func trailerFields(_ block: ByteBuffer) throws(HTTPParseError) -> HPACKHeaders? {
         var fields = HPACKHeaders()
-        for field in try HTTPMessageParser.validateTrailers(block) where !field.known.isForbiddenInTrailers {
-            block.withUnsafeReadableBytes { bytes in
-                fields.add(
-                    name: String(decoding: bytes[field.name].lazy.map(asciiLowercased), as: UTF8.self),
-                    value: String(decoding: bytes[field.value], as: UTF8.self)
-                )
-            }
-        }
+        try fields.addLines(of: block) { !$0.isForbiddenInTrailers }
         return fields.isEmpty ? nil : fields
     }
 
@@ -65,10 +58,9 @@ extension LocalHeadMapping {
             throw .invalid("an answer does not begin with one :status")
         }
         var block = ByteBuffer()
-        block.writeStaticString("HTTP/1.1 ")
-        try Self.write(first.value, to: &block, "a status is not valid")
-        block.writeStaticString("\r\n")
-        for field in fields.dropFirst() { try Self.writeField(field.name, field.value, to: &block) }
+        guard first.value.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else { throw .invalid("a status is not three digits") }
+        block.writeString("HTTP/1.1 \(first.value)\r\n")
+        for field in fields.dropFirst() { try HPACKHeaders.writeLine(field.name, field.value, to: &block) }
         block.writeStaticString("\r\n")
         let head = try HTTPMessageParser.parseHead(block: block, role: .response)
         guard head.status != 101 else { throw .invalid("HTTP/2 has no 101") }
@@ -86,34 +78,9 @@ extension LocalHeadMapping {
     ///
     /// - Throws: `HTTPParseError` when they are not valid.
     package static func responseTrailers(_ fields: HPACKHeaders) throws(HTTPParseError) -> ByteBuffer {
-        var block = ByteBuffer()
-        for field in fields { try Self.writeField(field.name, field.value, to: &block) }
-        block.writeStaticString("\r\n")
+        let block = try fields.trailerBlock()
         try HTTPMessageParser.validateTrailers(block)
         return block
-    }
-
-    private static func writeField(
-        _ name: String,
-        _ value: String,
-        to block: inout ByteBuffer
-    ) throws(HTTPParseError) {
-        guard !name.isEmpty, name.utf8.allSatisfy({ isTokenByte($0) && asciiLowercased($0) == $0 }) else {
-            throw .invalid("a field name is not a lower-case token")
-        }
-        block.writeString(name)
-        block.writeStaticString(": ")
-        try Self.write(value, to: &block, "a field value has bytes that do not belong there")
-        block.writeStaticString("\r\n")
-    }
-
-    private static func write(
-        _ value: String,
-        to block: inout ByteBuffer,
-        _ rule: String
-    ) throws(HTTPParseError) {
-        guard value.utf8.allSatisfy(isFieldValueByte) else { throw .invalid(rule) }
-        block.writeString(value)
     }
 
     private static func isNamed(_ field: HTTPField, of head: HTTPHead, by options: ConnectionOptions?) -> Bool {

@@ -34,7 +34,10 @@ extension ViewerHTTP2StreamHandler: ViewerResponder {
     func sendEnd(trailers: ByteBuffer?) {
         guard self.phase == .active else { return }
         if let trailers {
-            self.stage(.headers(.init(headers: HPACKHeaders(trailers: trailers), endStream: true)))
+            var fields = HPACKHeaders()
+            // The block was validated and filtered before.
+            try? fields.addLines(of: trailers) { _ in true }
+            self.stage(.headers(.init(headers: fields, endStream: true)))
         } else {
             self.stageEnd()
         }

@@ -151,10 +151,15 @@ final class ViewerHTTP2StreamHandler: ChannelDuplexHandler {
     private func requestEnded(trailers: HPACKHeaders?) {
         guard !self.inputEnded else { return }
         self.inputEnded = true
+        var block: ByteBuffer?
+        if let trailers {
+            guard let valid = try? trailers.trailerBlock() else { return self.reset() }
+            block = valid
+        }
         switch self.phase {
         case .active:
             if !self.headSent { self.awaitResponse() }
-            self.exchange?.requestEnded(trailers: trailers?.trailerBlock)
+            self.exchange?.requestEnded(trailers: block)
         case .duplex: self.exchange?.duplexInputEnded()
         case .idle, .over: return
         }
