@@ -68,3 +68,17 @@ package func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ literal: Stat
     for index in 0..<bytes.count where asciiLowercased(bytes[index]) != other[index] { return false }
     return true
 }
+
+/// Whether any of the eight bytes of a word equals `byte`, in whatever order they were loaded.
+@inline(__always)
+func containsByte(_ byte: UInt8, in word: UInt64) -> Bool {
+    let difference = word ^ (0x0101_0101_0101_0101 &* UInt64(byte))
+    return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080 != 0
+}
+
+/// Whether any of the eight bytes of a word is a control character, tab included, or DEL.
+@inline(__always)
+func containsControl(in word: UInt64) -> Bool {
+    let belowSpace = (word &- 0x2020_2020_2020_2020) & ~word & 0x8080_8080_8080_8080
+    return belowSpace != 0 || containsByte(0x7F, in: word)
+}

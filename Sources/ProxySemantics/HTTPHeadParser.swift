@@ -24,6 +24,12 @@ enum HTTPHeadParser {
             var index = start
             let end = min(bytes.count, limit)
             while index < end {
+                if index + 8 <= end,
+                    !containsByte(0x0A, in: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                {
+                    index += 8
+                    continue
+                }
                 guard bytes[index] == 0x0A else {
                     index += 1
                     continue
@@ -181,7 +187,7 @@ enum HTTPHeadParser {
             }
             var valueStart = nameEnd + 1
             while valueStart < bytes.count, bytes[valueStart] == 0x20 || bytes[valueStart] == 0x09 { valueStart += 1 }
-            let lineEnd = Self.skip(bytes, from: valueStart, while: isFieldValueByte)
+            let lineEnd = Self.valueEnd(bytes, from: valueStart)
             var valueEnd = lineEnd
             while valueEnd > valueStart, bytes[valueEnd - 1] == 0x20 || bytes[valueEnd - 1] == 0x09 { valueEnd -= 1 }
             guard fields.count < maximum else { throw .headTooLarge }
@@ -190,6 +196,23 @@ enum HTTPHeadParser {
             index = lineEnd
             try Self.lineEnd(bytes, &index)
         }
+    }
+
+    /// Where the bytes that may stand in a field value end: eight at a time while nothing in them needs a look.
+    @inline(__always)
+    private static func valueEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var index = start
+        while index + 8 <= bytes.count {
+            let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if !containsControl(in: word) {
+                index += 8
+                continue
+            }
+            let end = index + 8
+            while index < end, isFieldValueByte(bytes[index]) { index += 1 }
+            if index < end { return index }
+        }
+        return Self.skip(bytes, from: index, while: isFieldValueByte)
     }
 
     @inline(__always)

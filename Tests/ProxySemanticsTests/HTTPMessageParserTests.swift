@@ -224,3 +224,48 @@ struct SplitMix: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 }
+
+/// Bytes are looked at eight at a time; wherever one stands, it must be seen.
+@Suite struct EightBytesAtATimeTests {
+    @Test(arguments: 0..<40)
+    func aBadByteInAValueIsFoundAtEveryPlace(place: Int) {
+        for bad in Array(UInt8(0)..<0x20) + [0x7F] where bad != 0x09 {
+            var value = [UInt8](repeating: 0x61, count: 40)
+            value[place] = bad
+            let head = Array("GET / HTTP/1.1\r\nHost: a\r\nX: ".utf8) + value + Array("\r\n\r\n".utf8)
+            #expect(throws: HTTPParseError.self) {
+                try HTTPMessageParser.parseHead(block: ByteBuffer(bytes: head), role: .request)
+            }
+        }
+    }
+
+    @Test(arguments: 0..<40)
+    func everyOtherByteIsKeptAtEveryPlace(place: Int) throws {
+        for good in Array(UInt8(0x20)..<0x7F) + Array(UInt8(0x80)...0xFF) + [0x09] {
+            var value = [UInt8](repeating: 0x61, count: 40)
+            if place > 0, place < 39 { value[place] = good }
+            let head = Array("GET / HTTP/1.1\r\nHost: a\r\nX: ".utf8) + value + Array("\r\n\r\n".utf8)
+            let parsed = try HTTPMessageParser.parseHead(block: ByteBuffer(bytes: head), role: .request)
+            #expect(parsed.withBytes(parsed.fields[1].value) { Array($0) } == value)
+        }
+    }
+
+    /// The end of a head is found wherever the buffer is cut.
+    @Test(arguments: 0..<24)
+    func theEndIsFoundAtEveryPlace(padding: Int) throws {
+        let head = "GET /\(String(repeating: "a", count: padding)) HTTP/1.1\r\nHost: a\r\n\r\n"
+        for cut in 0...head.utf8.count {
+            var parser = HTTPMessageParser(role: .request)
+            var buffer = ByteBuffer(bytes: Array(head.utf8.prefix(cut)))
+            let early = try parser.next(&buffer)
+            #expect((early == nil) == (cut < head.utf8.count))
+            guard early == nil else { continue }
+            buffer.writeBytes(Array(head.utf8.dropFirst(cut)) + Array("GET /next".utf8))
+            guard case .head(let parsed)? = try parser.next(&buffer) else {
+                Issue.record("no head")
+                continue
+            }
+            #expect(String(buffer: parsed.bytes) == head)
+        }
+    }
+}

@@ -124,10 +124,13 @@ final class Exchange {
     }
 
     private func writeCookie(_ name: String, _ value: String, maximumAge: Duration) {
-        let secure = self.request.scheme == "https" ? "; Secure" : ""
-        self.extraFields.writeString(
-            "Set-Cookie: \(name)=\(value); Path=/; Max-Age=\(maximumAge.components.seconds); HttpOnly; SameSite=Lax\(secure)\r\n"
+        let cookie = SetCookie(
+            name: name,
+            value: value,
+            maximumAge: maximumAge.components.seconds,
+            isSecure: self.request.isSecure
         )
+        self.extraFields.writeString("Set-Cookie: \(cookie.text)\r\n")
     }
 
     // MARK: Request from the viewer
@@ -249,7 +252,8 @@ final class Exchange {
             answer.fields.append(("WWW-Authenticate", "Basic realm=\"\(session.slug)\", charset=\"UTF-8\""))
         }
         if forgetsRoute {
-            answer.fields.append(("Set-Cookie", "\(DaypassCookie.route)=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"))
+            let gone = SetCookie(name: DaypassCookie.route, value: "", maximumAge: 0, isSecure: self.request.isSecure)
+            answer.fields.append(("Set-Cookie", gone.text))
         }
         self.answer(answer, resetting: reason)
     }

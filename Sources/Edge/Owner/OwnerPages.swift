@@ -102,21 +102,20 @@ struct OwnerPages {
             throw DaypassError(.unauthorized, "This owner link is not valid.")
         }
         let expires = max(record.expiresAt, now + .seconds(60))
-        let age = (expires - now).components.seconds
-        let secure = self.request.scheme == "https" ? "; Secure" : ""
         let slug = session.slug.rawValue
-        let control = self.edge.ownerSigner.mint(record: record, issuedAt: now, expiresAt: expires)
+        let cookie = SetCookie(
+            name: DaypassCookie.owner(slug),
+            value: self.edge.ownerSigner.mint(record: record, issuedAt: now, expiresAt: expires),
+            maximumAge: (expires - now).components.seconds,
+            path: "/.wormkey/",
+            sameSite: .strict,
+            isSecure: self.request.isSecure
+        )
         return .redirect(
             status: 303,
             to: "/.wormkey/room?slug=\(slug)",
             fields: [
-                (
-                    "Set-Cookie",
-                    """
-                    \(DaypassCookie.owner(slug))=\(control); Path=/.wormkey/; Max-Age=\(age); HttpOnly; \
-                    SameSite=Strict\(secure)
-                    """
-                ),
+                ("Set-Cookie", cookie.text),
                 ("Referrer-Policy", "no-referrer"),
             ]
         )
@@ -155,14 +154,16 @@ struct OwnerPages {
         let now = self.edge.clock()
         let record = session.record
         let expires = max(record.expiresAt, now + .seconds(60))
-        let value = self.edge.ownerPassSigner.mint(record: record, issuedAt: now, expiresAt: expires)
-        let secure = self.request.scheme == "https" ? "; Secure" : ""
-        let age = (expires - now).components.seconds
         // Where sessions have hosts of their own, the owner's room is on another host than the app's pages.
         let address = self.edge.publicAddress
-        let domain = address.style == .subdomain && !address.isLoopback ? "; Domain=\(address.host)" : ""
-        let name = DaypassCookie.ownerPass(session.slug.rawValue)
-        return "\(name)=\(value); Path=/; Max-Age=\(age); HttpOnly; SameSite=Lax\(domain)\(secure)"
+        return SetCookie(
+            name: DaypassCookie.ownerPass(session.slug.rawValue),
+            value: self.edge.ownerPassSigner.mint(record: record, issuedAt: now, expiresAt: expires),
+            maximumAge: (expires - now).components.seconds,
+            domain: address.style == .subdomain && !address.isLoopback ? address.host : nil,
+            isSecure: self.request.isSecure
+        )
+        .text
     }
 
     private var isCrossSiteArrival: Bool {
@@ -212,14 +213,17 @@ struct OwnerPages {
         var generator = SystemRandomNumberGenerator()
         var credential = known ?? ViewerCredential.new(issuedAt: now, using: &generator)
         credential.passwordProof = policy.passwordProof
-        let age = max(1, (session.record.expiresAt - now).components.seconds)
-        let secure = self.request.scheme == "https" ? "; Secure" : ""
-        let cookie = "\(DaypassCookie.viewer(session.slug.rawValue))=\(policy.cookie(for: credential))"
+        let cookie = SetCookie(
+            name: DaypassCookie.viewer(session.slug.rawValue),
+            value: policy.cookie(for: credential),
+            maximumAge: max(1, (session.record.expiresAt - now).components.seconds),
+            isSecure: self.request.isSecure
+        )
         return .redirect(
             status: 303,
             to: returnPath,
             fields: [
-                ("Set-Cookie", "\(cookie); Path=/; Max-Age=\(age); HttpOnly; SameSite=Lax\(secure)"),
+                ("Set-Cookie", cookie.text),
                 ("Referrer-Policy", "no-referrer"),
             ]
         )

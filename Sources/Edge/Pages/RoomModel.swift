@@ -59,72 +59,34 @@ package struct RoomModel: Sendable {
     /// The answer of `/.wormkey/api/session?slug=…` and of every change: the facts as one JSON object, without the
     /// CSRF token.
     package var json: String {
-        let viewers = self.viewers.map { viewer in
-            JSONText.object([
-                ("id", .string(viewer.id)),
-                ("label", .string(viewer.label)),
-                ("address", .string(viewer.address)),
-                ("userAgent", .string(viewer.userAgent)),
-                ("firstSeen", .string(viewer.firstSeen.iso8601)),
-                ("lastSeen", .string(viewer.lastSeen.iso8601)),
-                ("requests", .number(viewer.requests)),
-                ("bytes", .number(viewer.bytes)),
-                ("openStreams", .number(viewer.openStreams)),
-            ])
+        let viewers = self.viewers.map { viewer -> JSONValue in
+            [
+                "id": .string(viewer.id),
+                "label": .string(viewer.label),
+                "address": .string(viewer.address),
+                "userAgent": .string(viewer.userAgent),
+                "firstSeen": .string(viewer.firstSeen.iso8601),
+                "lastSeen": .string(viewer.lastSeen.iso8601),
+                "requests": .integer(viewer.requests),
+                "bytes": .integer(viewer.bytes),
+                "openStreams": .integer(viewer.openStreams),
+            ]
         }
-        return
-            JSONText.object([
-                ("slug", .string(self.slug.rawValue)),
-                ("publicUrl", .string(self.publicURL)),
-                ("status", .string(self.status.rawValue)),
-                ("expiresAt", .string(self.expiresAt.iso8601)),
-                ("now", .string(self.now.iso8601)),
-                ("authMode", .string(self.authMode.rawValue)),
-                ("public", .boolean(self.isPublic)),
-                ("maxConcurrentViewers", .number(self.maxConcurrentViewers)),
-                ("blockPaths", .array(self.blockPaths.map { .string($0) })),
-                ("hasPassword", .boolean(self.hasPassword)),
-                ("tunnelConnections", .number(self.tunnelConnections)),
-                ("removedViewers", .number(self.removedViewers)),
-                ("viewers", .array(viewers)),
-            ])
-            .text
-    }
-}
-
-/// A JSON value on its way to text; only what the room's answers need.
-enum JSONText {
-    case string(String)
-    case number(Int)
-    case boolean(Bool)
-    case array([JSONText])
-    case object([(String, JSONText)])
-
-    /// The value as JSON, without white space.
-    var text: String {
-        switch self {
-        case .string(let value): Self.quoted(value)
-        case .number(let value): String(value)
-        case .boolean(let value): value ? "true" : "false"
-        case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
-        case .object(let members):
-            "{" + members.map { "\(Self.quoted($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
-        }
-    }
-
-    private static func quoted(_ value: String) -> String {
-        var result = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\u{0}"..<"\u{20}", "<", ">", "&", "\u{7F}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+        let facts: JSONValue = [
+            "slug": .string(self.slug.rawValue),
+            "publicUrl": .string(self.publicURL),
+            "status": .string(self.status.rawValue),
+            "expiresAt": .string(self.expiresAt.iso8601),
+            "now": .string(self.now.iso8601),
+            "authMode": .string(self.authMode.rawValue),
+            "public": .bool(self.isPublic),
+            "maxConcurrentViewers": .integer(self.maxConcurrentViewers),
+            "blockPaths": .array(self.blockPaths.map { .string($0) }),
+            "hasPassword": .bool(self.hasPassword),
+            "tunnelConnections": .integer(self.tunnelConnections),
+            "removedViewers": .integer(self.removedViewers),
+            "viewers": .array(viewers),
+        ]
+        return facts.htmlSafeText
     }
 }

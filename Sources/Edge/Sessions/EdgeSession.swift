@@ -287,22 +287,18 @@ final class EdgeSession: Sendable {
     /// many viewers are present.
     private static func pushText(_ state: inout State, now: Timestamp) -> String {
         let record = state.policy.record
-        return
-            JSONText.object([
-                ("paused", .boolean(record.isPaused)),
-                ("expiresAt", .string(record.expiresAt.iso8601)),
-                ("viewers", .number(state.viewers.presentCount(now: now))),
-                (
-                    "policy",
-                    .object([
-                        ("public", .boolean(record.policy.isPublic)),
-                        ("maxConcurrentViewers", .number(record.policy.maxConcurrentViewers)),
-                        ("blockPaths", .array(record.policy.blockPaths.map { .string($0) })),
-                        ("hasPassword", .boolean(!record.policy.password.isEmpty)),
-                    ])
-                ),
-            ])
-            .text
+        let facts: JSONValue = [
+            "paused": .bool(record.isPaused),
+            "expiresAt": .string(record.expiresAt.iso8601),
+            "viewers": .integer(state.viewers.presentCount(now: now)),
+            "policy": [
+                "public": .bool(record.policy.isPublic),
+                "maxConcurrentViewers": .integer(record.policy.maxConcurrentViewers),
+                "blockPaths": .array(record.policy.blockPaths.map { .string($0) }),
+                "hasPassword": .bool(!record.policy.password.isEmpty),
+            ],
+        ]
+        return facts.text
     }
 
     // MARK: Facts

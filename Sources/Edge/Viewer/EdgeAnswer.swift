@@ -48,8 +48,8 @@ struct EdgeAnswer {
         if prefersHTML {
             answer = .page(EdgePages.refusal(error, requestID: requestID), status: error.code.httpStatus)
         } else {
-            let body = JSONText.object([("error", .string(error.message)), ("code", .string(error.code.rawValue))])
-            answer = .json(body.text, status: error.code.httpStatus)
+            let body: JSONValue = ["error": .string(error.message), "code": .string(error.code.rawValue)]
+            answer = .json(body.htmlSafeText, status: error.code.httpStatus)
         }
         answer.fields.append(("X-Request-Id", requestID))
         if let seconds = error.retryAfterSeconds { answer.fields.append(("Retry-After", String(seconds))) }

@@ -34,6 +34,9 @@ struct ViewerRequest {
     /// `http` or `https`.
     var scheme: String
 
+    /// Whether the viewer came over https.
+    var isSecure: Bool { self.scheme == "https" }
+
     /// Whether a page is wanted: browsers list `text/html` when they navigate.
     var prefersHTML: Bool {
         guard let field = self.head.first(.accept) else { return false }

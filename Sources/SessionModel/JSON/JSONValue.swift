@@ -41,38 +41,47 @@ package indirect enum JSONValue: Equatable, Sendable {
     /// This value as compact JSON text; fractions that JSON cannot write become `null`.
     package var text: String {
         var output = ""
-        self.write(to: &output)
+        self.write(to: &output, isHTMLSafe: false)
         return output
     }
 
-    private func write(to output: inout String) {
+    /// As `text`, with everything escaped that means something to HTML, for answers that a browser may be made to read as
+    /// a page.
+    package var htmlSafeText: String {
+        var output = ""
+        self.write(to: &output, isHTMLSafe: true)
+        return output
+    }
+
+    private func write(to output: inout String, isHTMLSafe: Bool) {
         switch self {
         case .null: output += "null"
         case .bool(let value): output += value ? "true" : "false"
         case .integer(let value): output += String(value)
         case .fraction(let value): output += value.isFinite ? "\(value)" : "null"
-        case .string(let value): Self.write(value, to: &output)
+        case .string(let value): Self.write(value, to: &output, isHTMLSafe: isHTMLSafe)
         case .array(let elements):
             output += "["
             for (index, element) in elements.enumerated() {
                 if index > 0 { output += "," }
-                element.write(to: &output)
+                element.write(to: &output, isHTMLSafe: isHTMLSafe)
             }
             output += "]"
         case .object(let members):
             output += "{"
             for (index, member) in members.enumerated() {
                 if index > 0 { output += "," }
-                Self.write(member.name, to: &output)
+                Self.write(member.name, to: &output, isHTMLSafe: isHTMLSafe)
                 output += ":"
-                member.value.write(to: &output)
+                member.value.write(to: &output, isHTMLSafe: isHTMLSafe)
             }
             output += "}"
         }
     }
 
-    /// Writes a string with nothing escaped but what JSON demands, so that links can be copied from the raw text.
-    private static func write(_ string: String, to output: inout String) {
+    /// Writes a string with nothing escaped but what JSON demands, so that links can be copied from the raw text, and what
+    /// HTML would read.
+    private static func write(_ string: String, to output: inout String, isHTMLSafe: Bool) {
         output += "\""
         for scalar in string.unicodeScalars {
             switch scalar {
@@ -81,13 +90,20 @@ package indirect enum JSONValue: Equatable, Sendable {
             case "\n": output += "\\n"
             case "\r": output += "\\r"
             case "\t": output += "\\t"
-            case _ where scalar.value < 0x20:
+            case _ where scalar.value < 0x20 || (isHTMLSafe && Self.meansSomethingToHTML(scalar)):
                 let digits = String(scalar.value, radix: 16)
                 output += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
             default: output.unicodeScalars.append(scalar)
             }
         }
         output += "\""
+    }
+
+    private static func meansSomethingToHTML(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "<", ">", "&", "\u{7F}", "\u{2028}", "\u{2029}": true
+        default: false
+        }
     }
 }
 
