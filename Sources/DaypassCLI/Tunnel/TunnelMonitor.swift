@@ -18,8 +18,12 @@ final class TunnelMonitor: Sendable {
     private let clock: WallClock
     private static let lineLimit = 1000
 
-    init(screen: StatusScreen, clock: @escaping WallClock) {
+    /// Whether lines are kept at all: a screen does without them.
+    private let keepsLines: Bool
+
+    init(screen: StatusScreen, keepsLines: Bool, clock: @escaping WallClock) {
         self.state = Mutex(State(screen: screen))
+        self.keepsLines = keepsLines
         self.clock = clock
     }
 
@@ -33,10 +37,14 @@ final class TunnelMonitor: Sendable {
     func handle(_ event: TunnelAgentEvent) {
         let now = self.clock()
         self.state.withLock { state in
-            let line = PlainLines.line(for: event, before: state.screen, now: now)
-            state.screen.apply(event, now: now)
-            guard let line else { return }
-            if state.lines.count < Self.lineLimit { state.lines.append(line) } else { state.omitted += 1 }
+            defer { state.screen.apply(event, now: now) }
+            guard self.keepsLines else { return }
+            // A line that is not kept is not written either: there are tens of thousands of requests in a second.
+            if case .request = event, state.lines.count >= Self.lineLimit {
+                state.omitted += 1
+            } else if let line = PlainLines.line(for: event, before: state.screen, now: now) {
+                state.lines.append(line)
+            }
         }
     }
 

@@ -80,7 +80,6 @@ struct TunnelPresenter: Sendable {
                     self.say(message, isProblem: true)
                 }
             }
-            _ = self.monitor.takeLines()
             self.draw(code)
             try? await Task.sleep(for: Self.frameInterval)
         }

@@ -147,6 +147,7 @@ struct TunnelRun: Sendable {
                 ),
                 expiresAt: Timestamp(iso8601: tunnel.saved.expiresAt)
             ),
+            keepsLines: !self.isInteractive,
             clock: Timestamp.wallClock
         )
         let agent = TunnelAgentService(
