@@ -126,7 +126,7 @@ TO_THE_AGENT = [
     ("RESPONSE from the edge", head), ("PAUSE from the edge", lambda s: frame(v1.PAUSE)),
     ("RESUME from the edge", lambda s: frame(v1.RESUME)),
     ("REQUEST on stream 0", lambda s: frame(v1.REQUEST, 0, GET)), ("a stream opened twice", lambda s: frame(v1.REQUEST, s, GET)),
-    ("a stream id that does not grow", lambda s: [frame(v1.REQUEST, 9, GET, True), frame(v1.REQUEST, 8, GET, True)]),
+    ("a stream id that does not grow", lambda s: frame(v1.REQUEST, 9, GET, True) + frame(v1.REQUEST, 8, GET, True)),
     ("an unknown kind of stream", lambda s: frame(v1.REQUEST, 9, b"\x02" + GET[1:])),
     ("REQUEST without kind", lambda s: frame(v1.REQUEST, 9, b"")),
     ("END on a webSocket REQUEST", lambda s: frame(v1.REQUEST, 9, b"\x01" + GET[1:], True)),

@@ -13,7 +13,8 @@ extension Exchange {
     /// A request with a body is not asked again: what was sent of it is not kept.
     func retries(after reason: TunnelResetReason) -> Bool {
         let isSafe = reason == .refused || (reason == .connectionLost && self.request.head.isIdempotent)
-        guard isSafe, !self.hasRetried, !self.request.hasBody, case .relaying = self.state, let session, let ticket
+        guard isSafe, !self.hasRetried, !self.hasSentInterim, !self.request.hasBody, case .relaying = self.state,
+            let session, let ticket
         else {
             return false
         }

@@ -14,6 +14,7 @@ extension Exchange: TunnelStreamDelegate {
                 try self.acceptUpgrade(head)
             } else if head.status < 200 {
                 guard !end else { throw .invalid("an interim response ends the stream") }
+                self.hasSentInterim = true
                 self.responder.sendInterim(head, mapping: self.mapping)
             } else {
                 try self.beginResponse(head, end: end)

@@ -38,6 +38,8 @@ final class Exchange {
     var stream: (tunnel: TunnelConnection, id: TunnelStreamID)?
     var mapping = AddressMapping(pathPrefix: "", publicBase: "", localAuthorities: [])
     var isWebSocket = false
+    /// Whether an informational answer went to the viewer.
+    var hasSentInterim = false
     /// Whether the request was sent a second time.
     var hasRetried = false
     var requestEndSent = false
