@@ -169,7 +169,10 @@ package final class EdgeService: Service, Sendable {
             for tunnel in session.tunnels() { tunnel.run { $0.drain(retryAfter: .milliseconds(500)) } }
         }
         let deadline = ContinuousClock.now + self.context.configuration.drainTimeout
-        while ContinuousClock.now < deadline, directory.all.contains(where: { $0.openStreamCount > 0 }) {
+        // A connection outlives its last exchange until the viewer has taken what was written.
+        while ContinuousClock.now < deadline,
+            self.context.counters.openConnections > 0 || directory.all.contains(where: { $0.openStreamCount > 0 })
+        {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
         }
     }

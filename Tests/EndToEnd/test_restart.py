@@ -105,3 +105,23 @@ def test_a_long_answer_outlives_the_order_to_stop(activated, app, tmp_path):
             activated.append(server.restarted())
             assert late.answer().status == 200
     agent.kill()
+
+
+def test_a_slow_viewer_gets_everything_before_the_server_ends(activated, app, tmp_path):
+    """More than every socket buffer holds, still being taken when the app has long answered and the order came."""
+    server = activated[0]
+    agent = Agent(server, app.port, state=tmp_path / "agent")
+    tunnel = Tunnel(server, app, agent.slug, agent)
+    size = 24 << 20
+    path = app.route(lambda call: call.respond(200, body=bytes(size)))
+    with tunnel.viewer() as viewer:
+        tunnel.start(viewer, path)
+        answer = viewer.answer(body=False)
+        got = len(viewer.buffer)
+        server.send(signal.SIGTERM)
+        while got < size and (data := viewer.socket.recv(65536)):
+            got += len(data)
+            time.sleep(0.004)
+        assert answer.status == 200 and got == size
+    assert server.wait(20) == 0
+    agent.kill()
