@@ -56,6 +56,7 @@ class App(BaseHTTPRequestHandler):
     """1 KiB for every request."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
     body = b"x" * 1024
 
     def do_GET(self):
