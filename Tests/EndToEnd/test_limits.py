@@ -1,10 +1,16 @@
 """Limits: configurable, bounded by default, and each with its answer (docs/operations.md names the keys)."""
 
+import os
+import shutil
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from harness.daypass import BINARY, clean_environment
+from harness.process import Process
 from harness.raw import Truncated, Viewer
 from harness.tunnel import Tunnel
 from harness.v0_agent import V0Agent
@@ -233,3 +239,23 @@ def test_http2_preface_on_the_plain_port_does_not_hang(server):
     with server.viewer() as viewer:
         viewer.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
         assert viewer.fill() or viewer.ended
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_another_user_than_root_can_serve():
+    """Whoever may set what on a socket: nothing the server asks for needs root."""
+    folder = Path(tempfile.mkdtemp(prefix="daypass-nobody."))
+    try:
+        shutil.copy(BINARY, folder / "daypass")
+        os.chown(folder, 65534, 65534)
+        server = Process(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", folder / "daypass", "serve", "--control",
+             "127.0.0.1:0", "--edge", "127.0.0.1:0", "--data", folder / "data"], env=clean_environment(folder),
+        )
+        ready = server.wait_line(server.stderr, r"daypass: ready .*edge=http://127.0.0.1:(\d+)", timeout=20)
+        with Viewer(("127.0.0.1", int(ready.group(1)))) as viewer:
+            viewer.request("GET", "/nothing", "127.0.0.1")
+            assert viewer.answer().status == 404
+        server.kill()
+    finally:
+        shutil.rmtree(folder)
