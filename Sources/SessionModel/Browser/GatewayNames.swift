@@ -72,7 +72,9 @@ package struct Scope: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// 1…64 of `[a-z0-9:._-]`, starting with a letter or digit.
     package let rawValue: String
 
-    /// Reads a scope; nil unless it has that form. Scopes are compared whole: `quotes` does not include `quotes:write`.
+    /// Reads a scope; nil unless it has that form.
+    ///
+    /// Scopes are compared whole: `quotes` does not include `quotes:write`.
     package init?(_ text: some StringProtocol) {
         guard isPolicyName(text, extra: ":.") else { return nil }
         self.rawValue = String(text)
