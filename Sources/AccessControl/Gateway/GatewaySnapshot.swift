@@ -80,8 +80,8 @@ private func splitRules(_ rules: [WebOriginRule]) -> (exact: Set<WebOrigin>, sub
 
 /// All tenants, keys, routes and plans, prepared for deciding; immutable, and replaced whole when something changes.
 ///
-/// A key is found by the digest of its text in constant time. A key with two web origins and four scopes takes about
-/// 2 KB, so 100 000 of them 200 MB.
+/// A key is found by the digest of its text in constant time. One with two web origins and four scopes is estimated to
+/// take 2 KB, so 100 000 of them 200 MB.
 package struct GatewaySnapshot: Sendable {
     /// The gateway's name in tokens (`iss`): its public base URL.
     package let issuer: String
