@@ -31,6 +31,8 @@ PIECES = [
     ("response", "validate an answer's head of 8 fields and write it for the viewer"),
     ("codec", "an answer of 1 KiB: frames, WebSocket, mask, and back"),
     ("policy", "judge a request (viewer limit, two blocked paths) and let its viewer go"),
+    ("gateway", "judge a page's read at the API gateway (1000 keys, 100 routes) and write its header fields"),
+    ("gateway-write", "the same for a write with a session token seen before"),
     ("relay", "both ends of a tunnel for a GET of 1 KiB: streams, credit, frames (embedded channels)"),
 ]
 CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]

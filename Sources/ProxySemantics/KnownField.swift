@@ -9,6 +9,8 @@ package enum KnownField: UInt8, Sendable {
     // What the edge reads or maps.
     case accept, authorization, contentType, cookie, date, location, origin, referer, retryAfter, server, setCookie
     case secFetchMode, userAgent, xDaypassPassword
+    // What the API gateway reads.
+    case accessControlRequestMethod, idempotencyKey, xAPIKey, xSessionToken
     // WebSocket handshake (RFC 6455).
     case secWebSocketAccept, secWebSocketExtensions, secWebSocketKey, secWebSocketProtocol, secWebSocketVersion
 
@@ -31,7 +33,9 @@ package enum KnownField: UInt8, Sendable {
         case 7:
             return same("upgrade") ? .upgrade : same("referer") ? .referer : same("trailer") ? .trailer : .other
         case 8: return same("location") ? .location : .other
-        case 9: return same("x-real-ip") ? .xRealIP : same("forwarded") ? .forwarded : .other
+        case 9:
+            return same("x-real-ip")
+                ? .xRealIP : same("forwarded") ? .forwarded : same("x-api-key") ? .xAPIKey : .other
         case 10:
             return same("connection")
                 ? .connection
@@ -44,7 +48,11 @@ package enum KnownField: UInt8, Sendable {
             return same("content-length")
                 ? .contentLength
                 : same("sec-fetch-mode") ? .secFetchMode : same("http2-settings") ? .http2Settings : .other
-        case 15: return same("x-forwarded-for") ? .xForwardedFor : .other
+        case 15:
+            return same("x-forwarded-for")
+                ? .xForwardedFor
+                : same("x-session-token")
+                    ? .xSessionToken : same("idempotency-key") ? .idempotencyKey : .other
         case 16:
             return same("x-forwarded-host")
                 ? .xForwardedHost
@@ -64,6 +72,7 @@ package enum KnownField: UInt8, Sendable {
         case 21: return same("sec-websocket-version") ? .secWebSocketVersion : .other
         case 22: return same("sec-websocket-protocol") ? .secWebSocketProtocol : .other
         case 24: return same("sec-websocket-extensions") ? .secWebSocketExtensions : .other
+        case 29: return same("access-control-request-method") ? .accessControlRequestMethod : .other
         default: return .other
         }
     }

@@ -61,6 +61,13 @@ package struct SecretDigest: Hashable, Sendable {
         self.bytes = Array(SHA256.hash(data: Array(secret.utf8)))
     }
 
+    /// Hashes a secret that is there as bytes.
+    package init(ofBytes secret: [UInt8]) {
+        var hash = SHA256()
+        secret.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        self.bytes = hash.finalize().withUnsafeBytes { Array($0) }
+    }
+
     /// Restores a stored digest; nil unless it is 32 bytes.
     package init?(bytes: [UInt8]) {
         guard bytes.count == SHA256.byteCount else { return nil }

@@ -148,4 +148,30 @@ package struct RequestFields {
         self.problems += nested.allProblems()
         return result
     }
+
+    /// An array of objects, each read by `read`, whose problems are reported under the element's path.
+    ///
+    /// What it answers nil for stays in its place as nil.
+    package mutating func objects<Value>(
+        _ name: String,
+        count: ClosedRange<Int>,
+        read: (inout RequestFields) -> Value?
+    ) -> [Value?]? {
+        guard let value = self.value(name) else { return nil }
+        guard case .array(let elements) = value else {
+            self.refuse(name, "must be an array of objects")
+            return nil
+        }
+        guard count.contains(elements.count) else {
+            self.refuse(name, "must have \(count.lowerBound) to \(count.upperBound) entries")
+            return nil
+        }
+        var values: [Value?] = []
+        for (index, element) in elements.enumerated() {
+            var nested = RequestFields(element, prefix: self.path("\(name)[\(index)]"))
+            values.append(read(&nested))
+            self.problems += nested.allProblems()
+        }
+        return values
+    }
 }
