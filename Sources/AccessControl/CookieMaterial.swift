@@ -56,33 +56,36 @@ private let base64URLAlphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 /// without white space; nil otherwise.
 func decodedBase64(_ text: some Collection<UInt8>) -> [UInt8]? {
     guard text.count.isMultiple(of: 4) else { return nil }
+    var digits = Array(text)
+    while text.count - digits.count < 2, digits.last == UInt8(ascii: "=") { digits.removeLast() }
+    return decodedSextets(digits, last: (UInt8(ascii: "+"), UInt8(ascii: "/")))
+}
+
+/// The bytes that characters of six bits each stand for, `last` being those for 62 and 63; nil for any other character,
+/// a length that no bytes have, or stray bits at the end.
+func decodedSextets(_ text: some Collection<UInt8>, last: (UInt8, UInt8)) -> [UInt8]? {
+    guard text.count % 4 != 1 else { return nil }
     var output: [UInt8] = []
-    output.reserveCapacity(text.count / 4 * 3)
+    output.reserveCapacity(text.count / 4 * 3 + 2)
     var bits: UInt32 = 0
     var count = 0
-    var padding = 0
     for byte in text {
         let value: UInt8
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
         case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
         case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
-        case UInt8(ascii: "+"): value = 62
-        case UInt8(ascii: "/"): value = 63
-        case UInt8(ascii: "="):
-            padding += 1
-            continue
+        case last.0: value = 62
+        case last.1: value = 63
         default: return nil
         }
-        guard padding == 0 else { return nil }
         bits = bits << 6 | UInt32(value)
         count += 6
         if count >= 8 {
             count -= 8
             output.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+            bits &= 1 << UInt32(count) - 1
         }
     }
-    // What is left over must be the padding's zero bits: none, 2 with one "=", 4 with two.
-    guard count == padding * 2, padding <= 2, bits & (1 << UInt32(count) - 1) == 0 else { return nil }
-    return output
+    return bits == 0 ? output : nil
 }

@@ -53,28 +53,5 @@ package struct UnverifiedToken: Equatable, Sendable {
 
 /// Decodes base64url as JWS has it (RFC 7515, section 2): no padding, no other characters, no stray bits; else nil.
 func decodedBase64URL(_ text: some Collection<UInt8>) -> [UInt8]? {
-    guard text.count % 4 != 1 else { return nil }
-    var output: [UInt8] = []
-    output.reserveCapacity(text.count / 4 * 3 + 2)
-    var bits: UInt32 = 0
-    var count = 0
-    for byte in text {
-        let value: UInt8
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
-        case UInt8(ascii: "-"): value = 62
-        case UInt8(ascii: "_"): value = 63
-        default: return nil
-        }
-        bits = bits << 6 | UInt32(value)
-        count += 6
-        if count >= 8 {
-            count -= 8
-            output.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-            bits &= 1 << UInt32(count) - 1
-        }
-    }
-    return bits == 0 ? output : nil
+    decodedSextets(text, last: (UInt8(ascii: "-"), UInt8(ascii: "_")))
 }
