@@ -142,6 +142,13 @@ package func writeForwardedTrailers(
     return any
 }
 
+/// Those lines of a trailer block that may travel on; nil when there are none, or when the block is not valid.
+package func forwardedTrailers(_ block: ByteBuffer?) -> ByteBuffer? {
+    guard let block else { return nil }
+    var lines = ByteBuffer()
+    return (try? writeForwardedTrailers(block, to: &lines)) == true ? lines : nil
+}
+
 /// The reason phrase of RFC 9110 for a status; servers' own phrases are not passed on, as HTTP/2 has none.
 package func reasonPhrase(_ status: Int) -> StaticString {
     switch status {

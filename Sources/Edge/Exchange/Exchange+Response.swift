@@ -119,14 +119,9 @@ extension Exchange: TunnelStreamDelegate {
     }
 
     private func endResponse(trailers: ByteBuffer?) {
-        var block: ByteBuffer?
-        if let trailers {
-            var filtered = ByteBuffer()
-            if (try? writeForwardedTrailers(trailers, to: &filtered)) == true { block = filtered }
-        }
         // An answer that comes before the request has ended stops the upload.
         self.finish(resetting: self.requestEndSent ? nil : .noError)
-        self.responder.sendEnd(trailers: block)
+        self.responder.sendEnd(trailers: forwardedTrailers(trailers))
     }
 
     func tunnelStreamReset(_ reason: TunnelResetReason) {

@@ -159,15 +159,7 @@ final class Exchange {
         }
         guard case .relaying = self.state, let stream, !self.requestEndSent, !self.isWebSocket else { return }
         self.requestEndSent = true
-        var filtered: ByteBuffer?
-        if let trailers {
-            var block = ByteBuffer()
-            // The parser has validated the block, so this does not throw.
-            if (try? writeForwardedTrailers(trailers, to: &block)) == true {
-                filtered = block
-            }
-        }
-        stream.tunnel.sendEnd(trailers: filtered, on: stream.id)
+        stream.tunnel.sendEnd(trailers: forwardedTrailers(trailers), on: stream.id)
     }
 
     /// Raw bytes of a duplex stream arrived from the viewer.

@@ -33,7 +33,7 @@ extension LocalExchange {
             if self.uncredited > 0 { self.tunnel.consumed(self.uncredited, on: self.id) }
             self.uncredited = 0
         }
-        if !self.hasSentEnd { self.tunnel.sendEnd(trailers: Self.forwardable(trailers), on: self.id) }
+        if !self.hasSentEnd { self.tunnel.sendEnd(trailers: forwardedTrailers(trailers), on: self.id) }
         if self.body.isComplete {
             self.complete()
         } else if self.carrier?.takesRestOfRequest != true {
@@ -83,13 +83,6 @@ extension LocalExchange {
         var buffer = ByteBufferAllocator().buffer(capacity: head.bytes.readableBytes)
         self.relay.mapping.writeResponse(head, to: &buffer)
         return buffer
-    }
-
-    /// Those trailers that may travel; they were validated by the parser.
-    private static func forwardable(_ trailers: ByteBuffer?) -> ByteBuffer? {
-        guard let trailers else { return nil }
-        var buffer = ByteBufferAllocator().buffer(capacity: trailers.readableBytes)
-        return (try? writeForwardedTrailers(trailers, to: &buffer)) == true ? buffer : nil
     }
 
     /// Whether the request can be sent again: the connection had been idle and was closed before it answered, which
