@@ -27,6 +27,10 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let bigInt: Target.Dependency = .product(name: "BigInt", package: "BigInt")
+let persistentTrees: Target.Dependency = .product(name: "HashTreeCollections", package: "swift-collections")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -47,6 +51,9 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
         .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", exact: "5.7.1"),
+        .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/attaswift/BigInt.git", exact: "6.0.1"),
     ],
     targets: [
         // Pure: decisions only; no event loop, no clock, no logger.
@@ -55,9 +62,20 @@ let package = Package(
         .target(name: "ProxySemantics", dependencies: ["SessionModel", nioCore, nioHPACK], swiftSettings: settings),
         .target(
             name: "AccessControl",
-            dependencies: ["SessionModel", "ProxySemantics", crypto],
+            dependencies: ["SessionModel", "ProxySemantics", crypto, persistentTrees],
             swiftSettings: settings
         ),
+        .target(
+            name: "EthereumPrimitives",
+            dependencies: ["CSecp256k1", bigInt],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "WalletPolicy",
+            dependencies: ["SessionModel", "EthereumPrimitives", bigInt],
+            swiftSettings: settings
+        ),
+        .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
         // IO: carry bytes and call the pure targets.
         .target(
             name: "SessionStore",
@@ -67,6 +85,13 @@ let package = Package(
         .target(
             name: "SQLiteStore",
             dependencies: ["SessionModel", "SessionStore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "GatewayService",
+            dependencies: [
+                "SessionModel", "AccessControl", "SessionStore", jwtKit, crypto, lifecycle, log, configuration,
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -119,7 +144,7 @@ let package = Package(
             name: "DaypassCLI",
             dependencies: [
                 "SessionModel", "TunnelAgent", "CQREncode", nioCore, nioPosix, nioHTTP1, nioSSL, log, lifecycle,
-                httpClient,
+                httpClient, yams,
                 httpTypes, configuration, argumentParser, hummingbird,
             ],
             swiftSettings: settings
@@ -128,7 +153,8 @@ let package = Package(
         .target(
             name: "DaypassServer",
             dependencies: [
-                "SessionModel", "SessionStore", "SQLiteStore", "Edge", "ControlAPI", "TunnelTransport", nioCore, log,
+                "SessionModel", "AccessControl", "SessionStore", "SQLiteStore", "GatewayService", "Edge", "ControlAPI",
+                "TunnelTransport", nioCore, log,
                 lifecycle, unixSignals, configuration,
             ],
             swiftSettings: settings
@@ -184,6 +210,23 @@ let package = Package(
         .testTarget(
             name: "AccessControlTests",
             dependencies: ["AccessControl", "SessionModel", "DaypassTestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EthereumPrimitivesTests",
+            dependencies: ["EthereumPrimitives", bigInt],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "WalletPolicyTests",
+            dependencies: ["WalletPolicy", "EthereumPrimitives", "SessionModel", bigInt],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GatewayServiceTests",
+            dependencies: [
+                "GatewayService", "AccessControl", "SessionModel", "SessionStore", "DaypassTestSupport", jwtKit,
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "EdgeTests", dependencies: ["Edge", "SessionModel"], swiftSettings: settings),

@@ -1,4 +1,4 @@
-/// What was done to a session, kept in the store (spec: tunnel sessions, 3.8).
+/// What was done to a session or to the API gateway, kept in the store (spec: tunnel sessions, 3.8).
 package struct AuditEvent: Equatable, Sendable {
     /// The kinds of change.
     package enum Action: String, Sendable, Codable, CaseIterable {
@@ -13,10 +13,25 @@ package struct AuditEvent: Equatable, Sendable {
         case viewerKicked = "viewer.kicked"
         case tokenCreated = "token.created"
         case tokenRevoked = "token.revoked"
+        case tenantCreated = "tenant.created"
+        case tenantChanged = "tenant.changed"
+        case tenantDeleted = "tenant.deleted"
+        case planChanged = "plan.changed"
+        case planDeleted = "plan.deleted"
+        case keyCreated = "key.created"
+        case keyChanged = "key.changed"
+        case keyRotated = "key.rotated"
+        case keyRevoked = "key.revoked"
+        case keyLeaked = "key.leaked"
+        case keySessionsRevoked = "key.sessions_revoked"
+        case browserSessionRevoked = "browser_session.revoked"
+        case signingKeyRotated = "signing_key.rotated"
     }
 
     /// Which session, if any.
     package var sessionID: SessionID?
+    /// Which tenant of the API gateway, if any.
+    package var tenant: Slug?
     /// When.
     package var at: Timestamp
     /// Who and from where.
@@ -27,8 +42,16 @@ package struct AuditEvent: Equatable, Sendable {
     package var summary: String
 
     /// A complete event.
-    package init(sessionID: SessionID?, at: Timestamp, actor: Actor, action: Action, summary: String) {
+    package init(
+        sessionID: SessionID?,
+        tenant: Slug? = nil,
+        at: Timestamp,
+        actor: Actor,
+        action: Action,
+        summary: String
+    ) {
         self.sessionID = sessionID
+        self.tenant = tenant
         self.at = at
         self.actor = actor
         self.action = action

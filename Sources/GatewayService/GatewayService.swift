@@ -1,0 +1,1 @@
+//! GatewayService: administration of the API gateway, and what it keeps in the store.

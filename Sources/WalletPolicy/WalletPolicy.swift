@@ -1,0 +1,1 @@
+//! WalletPolicy: which delegation of a wallet is believed, and what it allows.
