@@ -100,9 +100,19 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "UpstreamRelay",
+            dependencies: [
+                "SessionModel", "TunnelProtocol", "ProxySemantics", "TunnelTransport", nioCore, nioPosix, nioSSL,
+                nioTLS,
+                nioHTTP2, nioHPACK, collections,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "Edge",
             dependencies: [
-                "SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "TunnelTransport", nioCore,
+                "SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "TunnelTransport", "UpstreamRelay",
+                nioCore,
                 nioPosix, nioSSL, nioHTTP2, nioHPACK, log, lifecycle, configuration,
                 .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
@@ -120,8 +130,9 @@ let package = Package(
         .target(
             name: "TunnelAgent",
             dependencies: [
-                "SessionModel", "TunnelProtocol", "ProxySemantics", "TunnelTransport", nioCore, nioPosix, nioSSL,
-                nioTLS, nioHTTP2, nioHPACK, log, collections, lifecycle,
+                "SessionModel", "TunnelProtocol", "ProxySemantics", "TunnelTransport", "UpstreamRelay", nioCore,
+                nioPosix,
+                nioSSL, log, lifecycle,
             ],
             swiftSettings: settings
         ),
@@ -143,7 +154,8 @@ let package = Package(
         .target(
             name: "DaypassCLI",
             dependencies: [
-                "SessionModel", "TunnelAgent", "CQREncode", nioCore, nioPosix, nioHTTP1, nioSSL, log, lifecycle,
+                "SessionModel", "TunnelAgent", "UpstreamRelay", "CQREncode", nioCore, nioPosix, nioHTTP1, nioSSL, log,
+                lifecycle,
                 httpClient, yams,
                 httpTypes, configuration, argumentParser, hummingbird,
             ],
@@ -168,7 +180,7 @@ let package = Package(
         ),
         .testTarget(
             name: "DaypassCLITests",
-            dependencies: ["DaypassCLI", "SessionModel", "TunnelAgent", argumentParser],
+            dependencies: ["DaypassCLI", "SessionModel", "TunnelAgent", "UpstreamRelay", argumentParser],
             swiftSettings: settings
         ),
         .testTarget(
@@ -263,7 +275,8 @@ let package = Package(
         .testTarget(
             name: "TunnelAgentTests",
             dependencies: [
-                "TunnelAgent", "TunnelTransport", "TunnelProtocol", "ProxySemantics", "SessionModel", nioCore, nioPosix,
+                "TunnelAgent", "UpstreamRelay", "TunnelTransport", "TunnelProtocol", "ProxySemantics", "SessionModel",
+                nioCore, nioPosix,
                 nioSSL, nioHTTP2, nioHPACK, log, lifecycle,
             ],
             swiftSettings: settings

@@ -30,7 +30,7 @@ LIBC = "system calls"
 SIGNAL = "signals that end a service"
 
 # Only these decide; they import no event loop, no clock, no logger.
-PURE = {"SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl"}
+PURE = {"SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "EthereumPrimitives", "WalletPolicy"}
 
 # Test support and programs that only tests run.
 EXEMPT = {"DaypassTestSupport", "store-crash-writer"}
@@ -48,7 +48,19 @@ ALLOWED = {
         "SessionModel": VALUES,
         "ProxySemantics": "path and head rules of what is being decided about",
         "Crypto": HASH,
+        "HashTreeCollections": "snapshots of a million keys that share what did not change",
+        "Synchronization": LOCK,
     },
+    "EthereumPrimitives": {
+        "BigInt": "integers of 256 bits",
+        "CSecp256k1": "signatures, by the library that Bitcoin uses",
+    },
+    "WalletPolicy": {
+        "SessionModel": VALUES,
+        "EthereumPrimitives": "formats and signatures of Ethereum",
+        "BigInt": "integers of 256 bits",
+    },
+    "CSecp256k1": {},
     "SessionStore": {
         "SessionModel": VALUES,
         "Synchronization": LOCK,
@@ -79,8 +91,25 @@ ALLOWED = {
         "Musl": LIBC,
         "Darwin": LIBC,
     },
+    "UpstreamRelay": {
+        "SessionModel": VALUES,
+        "TunnelProtocol": "reset reasons and stream kinds",
+        "ProxySemantics": "parsing and rewriting",
+        "TunnelTransport": "the tunnel a request comes from",
+        "NIOCore": LOOP,
+        "NIOPosix": SOCKET,
+        "NIOSSL": TLS,
+        "NIOTLS": "which protocol the TLS handshake chose",
+        "NIOHTTP2": "streams to a local app that speaks HTTP/2",
+        "NIOHPACK": "heads on those streams",
+        "DequeModule": QUEUE,
+        "Glibc": LIBC,
+        "Musl": LIBC,
+        "Darwin": LIBC,
+    },
     "Edge": {
         "SessionModel": VALUES,
+        "UpstreamRelay": "connections to tenants' upstreams",
         "TunnelProtocol": "frames' vocabulary",
         "ProxySemantics": "parsing, routing, rewriting",
         "AccessControl": "every decision about a viewer",
@@ -125,14 +154,11 @@ ALLOWED = {
         "TunnelProtocol": "frames' vocabulary",
         "ProxySemantics": "parsing and rewriting",
         "TunnelTransport": "tunnels as channel handlers",
+        "UpstreamRelay": "the way to the local app",
         "NIOCore": LOOP,
         "NIOPosix": SOCKET,
         "NIOSSL": TLS,
-        "NIOTLS": "which protocol the TLS handshake chose",
-        "NIOHTTP2": "streams to a local app that speaks HTTP/2",
-        "NIOHPACK": "heads on those streams",
         "Logging": LOG,
-        "DequeModule": QUEUE,
         "ServiceLifecycle": RUN,
         "Synchronization": LOCK,
         "Glibc": LIBC,
@@ -142,6 +168,8 @@ ALLOWED = {
     "DaypassCLI": {
         "SessionModel": VALUES,
         "TunnelAgent": "the agent that `http` and `run` start",
+        "UpstreamRelay": "the local app that `http` names",
+        "Yams": "declarations of tenants and plans",
         "CQREncode": "QR codes in the terminal",
         "NIOCore": LOOP,
         "NIOPosix": SOCKET,
@@ -165,7 +193,9 @@ ALLOWED = {
     # The composition root: the only place that knows both listeners and names a store.
     "DaypassServer": {
         "SessionModel": VALUES,
+        "AccessControl": "the gate that edge and control API share",
         "SessionStore": "the service over the store",
+        "GatewayService": "administration of the API gateway",
         "SQLiteStore": "the store of one node",
         "Edge": "viewers and agents",
         "ControlAPI": "owners and admins",
@@ -262,6 +292,7 @@ def main():
     forbidden["Edge"] = {"ControlAPI", "SessionStore", "SQLiteStore", "TunnelAgent", "Hummingbird"}
     forbidden["ControlAPI"] = {"Edge", "SQLiteStore", "TunnelAgent", "TunnelTransport"}
     forbidden["TunnelAgent"] = servers
+    forbidden["UpstreamRelay"] = servers
     forbidden["DaypassCLI"] = servers
     for name, modules in ALLOWED.items():
         for module in sorted(forbidden.get(name, set()) & set(modules)):

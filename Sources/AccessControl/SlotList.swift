@@ -67,6 +67,9 @@ struct BoundedTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     var count: Int { self.order.count }
 
+    /// The keys of all entries, in no particular order.
+    var keys: Dictionary<Key, Int32>.Keys { self.slots.keys }
+
     /// Reads an entry without making it recent.
     subscript(peek key: Key) -> Value? {
         self.slots[key].map { self.entries[Int($0)].value }

@@ -3,6 +3,7 @@
 //! The only place that names every server target and a store driver: reads the configuration (`ServerConfiguration`),
 //! opens the data folder and the store, connects control API and edge through the protocols of SessionModel, and runs
 //! them as one service group.
+import AccessControl
 import ControlAPI
 import Edge
 import Foundation
@@ -70,6 +71,7 @@ package struct DaypassServer: Sendable {
             clock: self.clock
         )
         let (bound, edgeIsBound) = AsyncStream.makeStream(of: SocketAddress.self, bufferingPolicy: .bufferingNewest(1))
+        let gate = GatewayGate(snapshot: GatewaySnapshot(issuer: ""))
         // Viewers may use up what the system allows but not the descriptors everything else needs.
         var edgeConfiguration = self.configuration.edge
         edgeConfiguration.inheritedSocket = InheritedSockets.ofThisProcess().socket(named: "edge")
@@ -80,6 +82,7 @@ package struct DaypassServer: Sendable {
             sessions: sessions,
             feed: feed,
             initialSessions: try await self.rememberedSessions(),
+            gate: gate,
             signingKey: self.data.signingKey,
             clock: self.clock,
             logger: self.logger

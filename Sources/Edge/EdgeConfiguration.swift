@@ -48,6 +48,8 @@ package struct EdgeConfiguration: Sendable {
     package var idleTimeout: TimeAmount = .seconds(75)
     /// How long the answer's head may take after the request is complete; the agent's own limit is shorter.
     package var responseTimeout: TimeAmount = .seconds(130)
+    /// How long a tenant's upstream may take to begin its answer, or to take the next bytes of a request.
+    package var upstreamTimeout: Duration = .seconds(60)
     /// How long, and for how many bytes, a peer that goes on sending after an early answer is listened to.
     package var lingerTimeout: TimeAmount = .seconds(2)
     /// See `lingerTimeout`.
@@ -62,7 +64,8 @@ package struct EdgeConfiguration: Sendable {
     ///
     /// `host`, `port`, `publicUrl` (absolute http or https URL), `urlStyle` (`path`, `subdomain`), `tls.certificate`,
     /// `tls.key` (paths), `trustedProxies` (list of CIDR ranges), `reconnectGraceSeconds` (0…60), `maxConnections`, `maxStreamsPerSession` and `maxStreamsPerAddress` (1…10000), `requestsPerSecond`, `requestsPerSecondPerAddress`,
-    /// `headTimeoutSeconds` (1…300), `idleTimeoutSeconds` (1…3600), `responseTimeoutSeconds` (1…3600).
+    /// `headTimeoutSeconds` (1…300), `idleTimeoutSeconds` (1…3600), `responseTimeoutSeconds` (1…3600),
+    /// `upstreamTimeoutSeconds` (1…3600; of the API gateway).
     /// Throws `validation_error` naming the key.
     package init(config: ConfigReader) throws {
         self.init()
@@ -121,6 +124,7 @@ package struct EdgeConfiguration: Sendable {
         self.headTimeout = .seconds(Int64(try Self.integer(config, "headTimeoutSeconds", 15, 1...300)))
         self.idleTimeout = .seconds(Int64(try Self.integer(config, "idleTimeoutSeconds", 75, 1...3600)))
         self.responseTimeout = .seconds(Int64(try Self.integer(config, "responseTimeoutSeconds", 130, 1...3600)))
+        self.upstreamTimeout = .seconds(try Self.integer(config, "upstreamTimeoutSeconds", 60, 1...3600))
     }
 
     private static func integer(

@@ -15,6 +15,7 @@ final class EdgeContext: Sendable {
     let trustedProxies: TrustedProxies
     let directory: SessionDirectory
     let sessions: any SessionManagement
+    let gateway: EdgeGateway
     let viewerSigner: ViewerCookieSigner
     /// Signs the cookie that gives an owner's browser its room and its controls, under `/.wormkey/` only.
     let ownerSigner: OwnerCookieSigner
@@ -39,6 +40,7 @@ final class EdgeContext: Sendable {
         configuration: EdgeConfiguration,
         directory: SessionDirectory,
         sessions: any SessionManagement,
+        gateway: EdgeGateway,
         signingKey: [UInt8],
         clock: @escaping WallClock,
         logger: Logger
@@ -49,6 +51,7 @@ final class EdgeContext: Sendable {
         self.trustedProxies = TrustedProxies(configuration.trustedProxies)
         self.directory = directory
         self.sessions = sessions
+        self.gateway = gateway
         self.viewerSigner = ViewerCookieSigner(key: signingKey)
         self.ownerSigner = OwnerCookieSigner(key: signingKey)
         let purpose = SecretDigest(of: "daypass owner pass v1").bytes
@@ -67,6 +70,11 @@ final class EdgeContext: Sendable {
                 )
             )
         )
+    }
+
+    /// What a request is for.
+    func route(_ head: HTTPHead) throws(HTTPParseError) -> RequestRoute {
+        try self.router.route(head, tenants: self.gateway.tenants)
     }
 
     /// The scheme the viewer used: that of the connection, or what a trusted proxy says of its own.

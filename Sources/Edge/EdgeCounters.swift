@@ -11,6 +11,7 @@ final class EdgeCounters: Sendable {
     private let tunnels = Atomic<Int>(0)
     private let retries = Atomic<Int>(0)
     private let refusals = Mutex<[ErrorCode: Int]>([:])
+    private let gatewayRefusals = Mutex<[GatewayErrorCode: Int]>([:])
 
     /// Viewer connections open now.
     var openConnections: Int { self.connectionsOpen.load(ordering: .relaxed) }
@@ -35,6 +36,8 @@ final class EdgeCounters: Sendable {
 
     func answered(_ code: ErrorCode) { self.refusals.withLock { $0[code, default: 0] += 1 } }
 
+    func answered(_ code: GatewayErrorCode) { self.gatewayRefusals.withLock { $0[code, default: 0] += 1 } }
+
     /// The figures for `GET /metrics`.
     func samples(bufferedBytes: Int) -> [MetricSample] {
         func sample(
@@ -48,6 +51,7 @@ final class EdgeCounters: Sendable {
         }
         func read(_ counter: borrowing Atomic<Int>) -> Int { counter.load(ordering: .relaxed) }
         let refusals = self.refusals.withLock { $0 }.sorted { $0.key.rawValue < $1.key.rawValue }
+        let gatewayRefusals = self.gatewayRefusals.withLock { $0 }.sorted { $0.key.rawValue < $1.key.rawValue }
         return [
             sample("connections_open", "Viewer connections open now.", .gauge, read(self.connectionsOpen)),
             sample("connections_total", "Viewer connections accepted.", .counter, read(self.connectionsTotal)),
@@ -77,6 +81,15 @@ final class EdgeCounters: Sendable {
                 sample(
                     "refusals_total",
                     "Requests the edge refused, by code.",
+                    .counter,
+                    count,
+                    labels: [("code", code.rawValue)]
+                )
+            }
+            + gatewayRefusals.map { code, count in
+                sample(
+                    "gateway_refusals_total",
+                    "Requests the API gateway refused, by code.",
                     .counter,
                     count,
                     labels: [("code", code.rawValue)]

@@ -1,4 +1,4 @@
-import AccessControl
+package import AccessControl
 package import Logging
 import NIOCertificateReloading
 package import NIOCore
@@ -23,12 +23,13 @@ package final class EdgeService: Service, Sendable {
 
     /// Prepares the edge.
     ///
-    /// `signingKey` is 32 secret bytes for cookies; `onListening` is called once with the bound address.
+    /// `gate` judges requests to tenants; `signingKey` is 32 secret bytes for cookies; `onListening` is called once with the bound address.
     package init(
         configuration: EdgeConfiguration,
         sessions: any SessionManagement,
         feed: any SessionChangeFeed,
         initialSessions: [SessionRecord],
+        gate: GatewayGate,
         signingKey: [UInt8],
         clock: @escaping WallClock,
         logger: Logger,
@@ -47,6 +48,7 @@ package final class EdgeService: Service, Sendable {
             configuration: configuration,
             directory: directory,
             sessions: sessions,
+            gateway: EdgeGateway(gate: gate, configuration: configuration, clock: clock, eventLoop: self.group.any()),
             signingKey: signingKey,
             clock: clock,
             logger: logger
@@ -83,6 +85,8 @@ package final class EdgeService: Service, Sendable {
             .scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
                 let now = self.context.clock()
                 for session in self.context.directory.all { session.pushIfChanged(now: now) }
+                // Keys end at their time, also under what is open.
+                self.context.gateway.reconsider(now: self.context.clock)
             }
         defer { ticks.cancel() }
         try await withThrowingTaskGroup(of: Void.self) { tasks in

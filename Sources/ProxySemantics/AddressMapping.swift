@@ -9,12 +9,25 @@ package struct AddressMapping: Sendable, Equatable {
     /// Authorities by which the local app may call itself, lower case with port (`localhost:3000`), and the public
     /// authority itself, which apps use when they see the viewer's `Host`.
     package var localAuthorities: [String]
+    /// What stands before the app's paths on its own side, in place of `pathPrefix`; empty for tunnel sessions.
+    package var localPrefix: String
+    /// Whether the API gateway gives the fields of cross-origin access, rates and the request's name itself, and the
+    /// app's own are dropped.
+    package var replacesGatewayFields: Bool
 
     /// A complete mapping.
-    package init(pathPrefix: String, publicBase: String, localAuthorities: [String]) {
+    package init(
+        pathPrefix: String,
+        publicBase: String,
+        localAuthorities: [String],
+        localPrefix: String = "",
+        replacesGatewayFields: Bool = false
+    ) {
         self.pathPrefix = pathPrefix
         self.publicBase = publicBase
         self.localAuthorities = localAuthorities
+        self.localPrefix = localPrefix
+        self.replacesGatewayFields = replacesGatewayFields
     }
 
     /// The mapping for a session whose app listens on `port`, seen by a viewer who asked `host` with `scheme`.
@@ -28,14 +41,25 @@ package struct AddressMapping: Sendable, Equatable {
 
     /// The public form of a `Location` value; nil when it stays as it is.
     package func location(_ value: String) -> String? {
-        if let path = self.localPath(of: value) {
-            let isMapped = self.isUnderPrefix(path)
-            return self.publicBase + (isMapped ? "" : self.pathPrefix) + path
+        if let path = self.localPath(of: value) { return self.publicBase + (self.publicPath(path) ?? path) }
+        guard value.hasPrefix("/"), !value.hasPrefix("//") else { return nil }
+        return self.publicPath(value)
+    }
+
+    /// The public form of a path of the app; nil when it stays as it is.
+    private func publicPath(_ path: String) -> String? {
+        guard self.pathPrefix != self.localPrefix else { return nil }
+        if !self.localPrefix.isEmpty {
+            guard Self.isUnder(self.localPrefix, path) else { return nil }
+            return self.pathPrefix + path.dropFirst(self.localPrefix.count)
         }
-        guard !self.pathPrefix.isEmpty, value.hasPrefix("/"), !value.hasPrefix("//"), !self.isUnderPrefix(value) else {
-            return nil
-        }
-        return self.pathPrefix + value
+        return self.isUnderPrefix(path) ? nil : self.pathPrefix + path
+    }
+
+    private static func isUnder(_ prefix: String, _ path: String) -> Bool {
+        guard path.hasPrefix(prefix) else { return false }
+        let next = path.dropFirst(prefix.count).first
+        return next == nil || next == "/" || next == "?"
     }
 
     /// The path of an absolute URL that points at the local app, `/` if it has none; nil for every other URL.
@@ -52,16 +76,14 @@ package struct AddressMapping: Sendable, Equatable {
     }
 
     private func isUnderPrefix(_ path: String) -> Bool {
-        guard !self.pathPrefix.isEmpty, path.hasPrefix(self.pathPrefix) else { return self.pathPrefix.isEmpty }
-        let next = path.dropFirst(self.pathPrefix.count).first
-        return next == nil || next == "/" || next == "?"
+        self.pathPrefix.isEmpty || Self.isUnder(self.pathPrefix, path)
     }
 
     /// The public form of a `Set-Cookie` value: its `Path` moves under the prefix.
     ///
     /// Nil when it stays as it is.
     package func setCookie(_ value: String) -> String? {
-        guard !self.pathPrefix.isEmpty else { return nil }
+        guard self.pathPrefix != self.localPrefix else { return nil }
         var parts = value.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
         var changed = false
         for index in parts.indices.dropFirst() {
@@ -70,8 +92,8 @@ package struct AddressMapping: Sendable, Equatable {
             let name = part[..<equals].filter { $0 != " " && $0 != "\t" }
             guard name.lowercased() == "path" else { continue }
             let path = part[part.index(after: equals)...].filter { $0 != " " && $0 != "\t" }
-            guard path.hasPrefix("/"), !self.isUnderPrefix(String(path)) else { continue }
-            parts[index] = " Path=\(self.pathPrefix)\(path)"
+            guard path.hasPrefix("/"), let mapped = self.publicPath(String(path)) else { continue }
+            parts[index] = " Path=\(mapped)"
             changed = true
         }
         return changed ? parts.joined(separator: ";") : nil

@@ -10,18 +10,47 @@ package struct ForwardingContext: Sendable {
     package var peerIsTrusted: Bool
     /// Whether the edge itself used the `Authorization` field (basic authentication), which the app must not see then.
     package var removesAuthorization: Bool
+    /// What the API gateway changes; nil for tunnel sessions.
+    package var gateway: GatewayRewriting?
+
+    /// What the API gateway changes about a request besides what every proxy does.
+    package struct GatewayRewriting: Sendable {
+        /// How many bytes of the target's path are cut off: the tenant's base path.
+        package var cut: Int
+        /// What comes in their place: the path of the upstream.
+        package var pathPrefix: String
+        /// Whether a field must not reach the upstream, by its name.
+        package var isStripped: @Sendable (UnsafeRawBufferPointer) -> Bool
+        /// Complete field lines that are added.
+        package var lines: ByteBuffer
+
+        /// A complete rewriting.
+        package init(
+            cut: Int,
+            pathPrefix: String,
+            isStripped: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool,
+            lines: ByteBuffer
+        ) {
+            self.cut = cut
+            self.pathPrefix = pathPrefix
+            self.isStripped = isStripped
+            self.lines = lines
+        }
+    }
 
     /// A complete context.
     package init(
         peerAddress: String,
         scheme: String,
         peerIsTrusted: Bool = false,
-        removesAuthorization: Bool = false
+        removesAuthorization: Bool = false,
+        gateway: GatewayRewriting? = nil
     ) {
         self.peerAddress = peerAddress
         self.scheme = scheme
         self.peerIsTrusted = peerIsTrusted
         self.removesAuthorization = removesAuthorization
+        self.gateway = gateway
     }
 }
 
@@ -43,7 +72,18 @@ extension HTTPHead {
             }
             write(self.method)
             buffer.writeStaticString(" ")
-            if let target { write(target) } else { buffer.writeStaticString("/") }
+            if let gateway = context.gateway {
+                let rest = target.map { ($0.lowerBound + gateway.cut)..<$0.upperBound } ?? 0..<0
+                buffer.writeString(gateway.pathPrefix)
+                // What is left may be empty or begin with the query.
+                let hasPath = !rest.isEmpty && bytes[rest.lowerBound] == UInt8(ascii: "/")
+                if !hasPath, gateway.pathPrefix.isEmpty { buffer.writeStaticString("/") }
+                write(rest)
+            } else if let target {
+                write(target)
+            } else {
+                buffer.writeStaticString("/")
+            }
             buffer.writeStaticString(" HTTP/1.1\r\n")
             // Fields that stay are copied in runs, from the first name to the last line end, not one by one.
             var runStart = -1
@@ -70,6 +110,7 @@ extension HTTPHead {
             flushRun()
         }
         self.writeForwardingFields(context, to: &buffer)
+        if let gateway = context.gateway { buffer.writeImmutableBuffer(gateway.lines) }
         if asWebSocket { buffer.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
         buffer.writeStaticString("\r\n")
     }
@@ -99,8 +140,9 @@ extension HTTPHead {
             return forEachCookie(value) { name, _, _ in DaypassCookie.isOurs(name) } ? .filterCookies : .keep
         case .contentLength, .host: return .keep
         default:
-            guard !named.isEmpty else { return .keep }
-            return named.contains(UnsafeRawBufferPointer(rebasing: bytes[field.name])) ? .drop : .keep
+            let name = UnsafeRawBufferPointer(rebasing: bytes[field.name])
+            if let gateway = context.gateway, gateway.isStripped(name) { return .drop }
+            return !named.isEmpty && named.contains(name) ? .drop : .keep
         }
     }
 

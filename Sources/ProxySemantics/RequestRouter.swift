@@ -22,10 +22,22 @@ package struct RequestRoute: Equatable, Sendable {
         case tunnel
         /// `/.wormkey/…`: the edge's own pages. The slug is present when the host names a session.
         case reserved(Slug?)
+        /// The API of a tenant, through the gateway.
+        case tenant(Slug)
+        /// Something the gateway publishes for everybody.
+        case published(PublishedResource)
         /// A slug or path that cannot exist here.
         case nothing
         /// The host is not one of ours.
         case misdirected
+    }
+
+    /// What the gateway publishes on tenants' hosts and on its own.
+    package enum PublishedResource: Equatable, Sendable {
+        /// The keys that verify session tokens, as a JWK set (RFC 7517).
+        case tokenKeys
+        /// The module for web pages.
+        case clientScript
     }
 
     /// Where the request goes.
@@ -41,6 +53,16 @@ package struct RequestRoute: Equatable, Sendable {
     }
 }
 
+/// Where tenants of the API gateway are served.
+package protocol TenantDirectory {
+    /// The tenant served at `host` (lower case, without port) for a request target; nil when none is served there.
+    func tenant(host: String, target: [UInt8]) -> Slug?
+    /// Whether `target` is under the base path of a tenant.
+    func isServed(_ target: [UInt8], by tenant: Slug) -> Bool
+    /// The tenant served on the edge's own host for a request target.
+    func defaultTenant(target: [UInt8]) -> Slug?
+}
+
 /// Decides which session a request is for, from one parse of host, path and routing cookie, in this order and never
 /// from a query parameter (spec: tunnel sessions, section 2).
 package struct RequestRouter: Sendable {
@@ -53,14 +75,21 @@ package struct RequestRouter: Sendable {
         self.publicHostText = publicAddress.host
     }
 
-    /// Routes a request.
+    /// Routes a request; `tenants` is nil when there are none.
+    ///
+    /// A host that a tenant names is the tenant's, whatever else it could be, except the edge's own: there only what lies
+    /// under a tenant's base path is.
     ///
     /// Throws `.invalid` for a missing, doubled or malformed `Host`, and for a target that names another authority.
-    package func route(_ head: HTTPHead) throws(HTTPParseError) -> RequestRoute {
+    package func route(
+        _ head: HTTPHead,
+        tenants: (any TenantDirectory)? = nil
+    ) throws(HTTPParseError) -> RequestRoute {
         guard head.count(of: .host) <= 1 else { throw .invalid("there is more than one Host") }
         guard let host = head.first(.host) else { throw .invalid("the Host is missing") }
         let target = try self.originForm(of: head, host: host.value)
         let place: HostPlace = head.withBytes(host.value) { self.place(of: $0) }
+        if let tenants, let route = self.tenantRoute(head, target, host.value, place, tenants) { return route }
         switch place {
         case .invalid: throw .invalid("the Host is not valid")
         case .other: return RequestRoute(.misdirected, target: target)
@@ -71,6 +100,38 @@ package struct RequestRouter: Sendable {
             )
         case .base: return self.routeOnBase(head, target)
         }
+    }
+
+    /// The route of a request to the API gateway; nil when it is for something else.
+    private func tenantRoute(
+        _ head: HTTPHead,
+        _ target: Range<Int>?,
+        _ host: Range<Int>,
+        _ place: HostPlace,
+        _ tenants: any TenantDirectory
+    ) -> RequestRoute? {
+        if case .invalid = place { return nil }
+        let name = head.withBytes(host) { bytes -> String in
+            var name = String(decoding: bytes[0..<(Self.hostEnd(bytes) ?? 0)], as: UTF8.self).lowercased()
+            if name.hasSuffix("."), name.utf8.count > 1 { name.removeLast() }
+            return name
+        }
+        let path = target.map { head.withBytes($0) { Array($0) } } ?? [UInt8(ascii: "/")]
+        let named = tenants.tenant(host: name, target: path)
+        guard case .base = place else {
+            guard let named else { return nil }
+            return RequestRoute(Self.published(path).map { .published($0) } ?? .tenant(named), target: target)
+        }
+        if let published = Self.published(path) { return RequestRoute(.published(published), target: target) }
+        if let named, tenants.isServed(path, by: named) { return RequestRoute(.tenant(named), target: target) }
+        return tenants.defaultTenant(target: path).map { RequestRoute(.tenant($0), target: target) }
+    }
+
+    private static func published(_ target: [UInt8]) -> RequestRoute.PublishedResource? {
+        guard target.starts(with: "/.well-known/".utf8) else { return nil }
+        let path = target.prefix { $0 != UInt8(ascii: "?") }
+        if path.elementsEqual("/.well-known/jwks.json".utf8) { return .tokenKeys }
+        return path.elementsEqual("/.well-known/daypass/client.js".utf8) ? .clientScript : nil
     }
 
     private enum HostPlace {

@@ -97,9 +97,9 @@ extension HTTPHead {
                     replacement = drops ? nil : mapping.setCookie(self.string(field.value))
                 case .contentLength: break
                 default:
-                    if !named.isEmpty {
-                        drops = drops || named.contains(UnsafeRawBufferPointer(rebasing: bytes[field.name]))
-                    }
+                    let name = UnsafeRawBufferPointer(rebasing: bytes[field.name])
+                    if !named.isEmpty { drops = drops || named.contains(name) }
+                    if mapping.replacesGatewayFields { drops = drops || Self.isGatewayField(name) }
                 }
                 if drops {
                     flushRun()
@@ -116,6 +116,16 @@ extension HTTPHead {
             }
             flushRun()
         }
+    }
+
+    /// Whether the API gateway says this itself in every answer.
+    private static func isGatewayField(_ name: UnsafeRawBufferPointer) -> Bool {
+        func begins(_ literal: StaticString) -> Bool {
+            name.count >= literal.utf8CodeUnitCount
+                && equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: name[0..<literal.utf8CodeUnitCount]), literal)
+        }
+        return begins("access-control-") || begins("x-ratelimit-") || equalsIgnoringCase(name, "x-request-id")
+            || equalsIgnoringCase(name, "idempotency-replayed")
     }
 
     private static func setsCookieOfOurs(_ value: UnsafeRawBufferPointer) -> Bool {

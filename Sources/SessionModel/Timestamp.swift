@@ -50,6 +50,9 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable {
         return "\(date)T\(time).\(padded(inDay % 1000, 3))Z"
     }
 
+    /// ISO 8601 in UTC without a fraction of a second: `2026-04-15T12:00:00Z`.
+    package var iso8601WholeSeconds: String { "\(self.iso8601.dropLast(5))Z" }
+
     /// The proleptic Gregorian date `days` days after 1970-01-01 (Hinnant, "chrono-compatible low-level date
     /// algorithms": years start in March so that the leap day is the last one).
     private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {

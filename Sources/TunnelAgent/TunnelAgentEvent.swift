@@ -1,4 +1,5 @@
 package import SessionModel
+package import UpstreamRelay
 
 /// What an agent tells its owner while it runs.
 ///
@@ -17,7 +18,7 @@ package enum TunnelAgentEvent: Sendable, Equatable {
     /// A request arrived from the edge.
     case requestStarted
     /// A request is over.
-    case request(AgentRequestSummary)
+    case request(RelayedRequestSummary)
     /// The edge pushed the session's state (policy, pause, expiry, viewers) as a JSON object.
     case push(String)
     /// The local app stopped accepting connections.
@@ -28,57 +29,6 @@ package enum TunnelAgentEvent: Sendable, Equatable {
     case localAppSpeaksNoHTTP2
     /// The agent is done; the last event.
     case ended(TunnelAgentEnd)
-}
-
-/// One finished request, for a log line.
-package struct AgentRequestSummary: Sendable, Equatable {
-    /// How a request ended.
-    package enum Outcome: String, Sendable {
-        /// Answered in full.
-        case completed
-        /// The viewer, the edge or the tunnel gave it up.
-        case cancelled
-        /// The local app failed: refused, broke off, timed out or broke HTTP.
-        case failed
-    }
-
-    /// The method, as sent.
-    package var method: String
-    /// The path without the query.
-    package var path: String
-    /// The local app's final status; nil when there was none.
-    package var status: Int?
-    /// From the arrival of the head to the end of the answer.
-    package var duration: Duration
-    /// Body bytes from the viewer.
-    package var bytesIn: Int
-    /// Body bytes to the viewer.
-    package var bytesOut: Int
-    /// Whether it was a WebSocket.
-    package var isWebSocket: Bool
-    /// How it ended.
-    package var outcome: Outcome
-
-    /// Describes one finished request.
-    package init(
-        method: String,
-        path: String,
-        status: Int?,
-        duration: Duration,
-        bytesIn: Int,
-        bytesOut: Int,
-        isWebSocket: Bool,
-        outcome: Outcome
-    ) {
-        self.method = method
-        self.path = path
-        self.status = status
-        self.duration = duration
-        self.bytesIn = bytesIn
-        self.bytesOut = bytesOut
-        self.isWebSocket = isWebSocket
-        self.outcome = outcome
-    }
 }
 
 /// Why an agent is done for good; the command line maps it to an exit code.
@@ -112,5 +62,19 @@ package enum TunnelAgentEnd: Sendable, Equatable {
         case .replaced: DaypassError(.tunnelTaken, "Another agent took over this session.")
         case .misconfigured(let message): DaypassError(.validationError, message)
         }
+    }
+}
+
+extension TunnelAgentEvent {
+    /// What the relay to the local app tells, among what the agent tells.
+    init(_ event: LocalRelayEvent) {
+        self =
+            switch event {
+            case .requestStarted: .requestStarted
+            case .request(let summary): .request(summary)
+            case .localAppUnreachable: .localAppUnreachable
+            case .localAppReachable: .localAppReachable
+            case .localAppSpeaksNoHTTP2: .localAppSpeaksNoHTTP2
+            }
     }
 }

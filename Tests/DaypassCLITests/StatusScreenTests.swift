@@ -3,6 +3,7 @@ import Foundation
 import SessionModel
 import Testing
 import TunnelAgent
+import UpstreamRelay
 
 @Suite struct StatusScreenTests {
     private let start = Timestamp(millisecondsSinceEpoch: 1_800_000_000_000)
@@ -24,8 +25,8 @@ import TunnelAgent
         )
     }
 
-    private func request(_ path: String, status: Int? = 200, method: String = "GET") -> AgentRequestSummary {
-        AgentRequestSummary(
+    private func request(_ path: String, status: Int? = 200, method: String = "GET") -> RelayedRequestSummary {
+        RelayedRequestSummary(
             method: method,
             path: path,
             status: status,

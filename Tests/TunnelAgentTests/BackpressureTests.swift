@@ -3,6 +3,7 @@ import Testing
 import TunnelAgent
 import TunnelProtocol
 import TunnelTransport
+import UpstreamRelay
 
 @Suite("Backpressure", .timeLimit(.minutes(2)))
 struct BackpressureTests {

@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 import TunnelAgent
 import TunnelProtocol
+import UpstreamRelay
 
 @Suite("Connections to the local app", .timeLimit(.minutes(1)))
 struct ConnectionReuseTests {

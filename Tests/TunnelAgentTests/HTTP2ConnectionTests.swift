@@ -5,6 +5,7 @@ import NIOSSL
 import Testing
 import TunnelAgent
 import TunnelProtocol
+import UpstreamRelay
 
 @Suite("HTTP/2 connections to the local app", .timeLimit(.minutes(1)))
 struct HTTP2ConnectionTests {
@@ -198,7 +199,7 @@ struct HTTP2NegotiationTests {
         let edge = try await FakeEdge.start()
         let agent = Agent(edge: edge, target: target) {
             $0.connections = 1
-            $0.upstreamProtocol = .http2
+            $0.relay.upstreamProtocol = .http2
         }
         defer { agent.cancel() }
         try await body(edge.tunnel(), agent)

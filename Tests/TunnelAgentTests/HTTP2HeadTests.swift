@@ -3,6 +3,7 @@ import NIOHPACK
 import ProxySemantics
 import Testing
 import TunnelAgent
+import UpstreamRelay
 
 @Suite("Heads between the tunnel and an HTTP/2 app")
 struct HTTP2HeadTests {

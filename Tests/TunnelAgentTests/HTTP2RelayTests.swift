@@ -5,6 +5,7 @@ import Testing
 import TunnelAgent
 import TunnelProtocol
 import TunnelTransport
+import UpstreamRelay
 
 /// Requests and answers, between a fake edge and a local app that speaks HTTP/2.
 @Suite("Relaying over HTTP/2", .timeLimit(.minutes(1)))

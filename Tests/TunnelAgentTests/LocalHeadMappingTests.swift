@@ -2,6 +2,7 @@ import NIOCore
 import ProxySemantics
 import Testing
 import TunnelAgent
+import UpstreamRelay
 
 @Suite("Heads between the tunnel and the local app")
 struct LocalHeadMappingTests {

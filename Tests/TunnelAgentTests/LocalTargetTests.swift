@@ -1,6 +1,7 @@
 import SessionModel
 import Testing
 import TunnelAgent
+import UpstreamRelay
 
 @Suite("What people type as the local app")
 struct LocalTargetTests {

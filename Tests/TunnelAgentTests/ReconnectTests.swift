@@ -2,6 +2,7 @@ import NIOCore
 import SessionModel
 import Testing
 import TunnelAgent
+import UpstreamRelay
 
 @Suite("Reconnecting")
 struct ReconnectTests {

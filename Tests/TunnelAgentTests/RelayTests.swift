@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 import TunnelAgent
 import TunnelProtocol
+import UpstreamRelay
 
 /// One request and its answer, between a fake edge and a local app made of raw sockets.
 @Suite("Relaying", .timeLimit(.minutes(1)))

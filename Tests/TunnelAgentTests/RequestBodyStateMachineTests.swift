@@ -3,6 +3,7 @@ import ProxySemantics
 import Testing
 import TunnelAgent
 import TunnelProtocol
+import UpstreamRelay
 
 @Suite("The account of a request's body")
 struct RequestBodyStateMachineTests {

@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 import TunnelAgent
 import TunnelProtocol
+import UpstreamRelay
 
 @Suite("A local app with TLS", .timeLimit(.minutes(1)))
 struct TLSRelayTests {

@@ -7,6 +7,7 @@ import Testing
 import TunnelAgent
 import TunnelProtocol
 import TunnelTransport
+import UpstreamRelay
 
 @Suite("The life of the tunnels", .timeLimit(.minutes(1)))
 struct TunnelLifeTests {

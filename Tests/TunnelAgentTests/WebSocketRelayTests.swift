@@ -3,6 +3,7 @@ import Testing
 import TunnelAgent
 import TunnelProtocol
 import TunnelTransport
+import UpstreamRelay
 
 @Suite("WebSockets", .timeLimit(.minutes(1)))
 struct WebSocketRelayTests {

@@ -44,6 +44,8 @@ package struct GatewayForwarding: Equatable, Sendable {
     package var route: Int
     /// The session, when the request had one.
     package var session: BrowserSessionID?
+    /// When the session's token was issued, in seconds; nil without one.
+    package var tokenIssuedAt: Int64?
     /// The request's `Idempotency-Key`, when the route has them and it is there.
     package var idempotencyKey: String?
 }
@@ -66,6 +68,9 @@ package struct GatewayVerdict: Equatable, Sendable {
     package var key: APIKeyID?
     /// Whether a replaced secret of the key was used, whose grace will end.
     package var usedRetiredSecret = false
+    /// Whether the request was counted beyond what the store knows: it may only go on once more has been reserved
+    /// (`GatewayGate.reserve`).
+    package var needsReservation = false
     /// Browser or server.
     package var channel: GatewayChannel
     /// The web origin that may read the answer: one of the tenant's.

@@ -14,10 +14,23 @@ package struct GatewayAttempt: Hashable, Sendable {
     }
 }
 
+/// What came of counting a request.
+package struct CounterTaking: Equatable, Sendable {
+    /// What is left of the tightest limit; nil without limits.
+    package let state: RateState?
+    /// Whether the request may only go on once the store knows of it.
+    package let needsReservation: Bool
+
+    /// States what came of it.
+    package init(state: RateState?, needsReservation: Bool) {
+        self.state = state
+        self.needsReservation = needsReservation
+    }
+}
+
 /// What decisions need beside the snapshot: everything that changes with requests.
 ///
-/// `GatewayState` is the plain implementation. One for several event loops puts a lock around each part, so that a
-/// signature is never checked under the lock of the counters.
+/// `GatewayState` is the plain implementation; `GatewayGate` has the one for several event loops.
 package protocol GatewayLedger {
     /// The whole seconds for which keys from there are not looked at; nil when they are.
     mutating func refusal(of attempt: GatewayAttempt, now: Timestamp) -> Int?
@@ -27,8 +40,8 @@ package protocol GatewayLedger {
     mutating func claims(in token: [UInt8]) -> SessionClaims?
     /// Whether a session was taken back.
     func isRevoked(_ session: BrowserSessionID) -> Bool
-    /// As `WindowCounters.take`.
-    mutating func take(_ demands: [CounterDemand], now: Timestamp) -> RateState?
+    /// As `WindowCounters.take`, and whether what was counted must be reserved first.
+    mutating func take(_ demands: [CounterDemand], now: Timestamp) -> CounterTaking
     /// As `WindowCounters.peek`.
     func peek(_ demands: [CounterDemand], now: Timestamp) -> RateState?
 }
@@ -59,8 +72,9 @@ package struct GatewayState: GatewayLedger, Sendable {
 
     package func isRevoked(_ session: BrowserSessionID) -> Bool { self.revoked.contains(session) }
 
-    package mutating func take(_ demands: [CounterDemand], now: Timestamp) -> RateState? {
-        self.counters.take(demands, now: now)
+    package mutating func take(_ demands: [CounterDemand], now: Timestamp) -> CounterTaking {
+        let state = self.counters.take(demands, now: now)
+        return CounterTaking(state: state, needsReservation: self.counters.needsReservation(demands))
     }
 
     package func peek(_ demands: [CounterDemand], now: Timestamp) -> RateState? {

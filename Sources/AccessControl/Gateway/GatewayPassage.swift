@@ -22,7 +22,6 @@ struct GatewayPassage {
     }
 
     let snapshot: GatewaySnapshot
-    let tenantNumber: Int
     let tenant: CompiledTenant
     let request: GatewayRequest
     let now: Timestamp
@@ -40,17 +39,17 @@ struct GatewayPassage {
     var retryAfter: Int?
     var report: GatewayReport?
     var idempotencyKey: String?
+    var tokenIssuedAt: Int64?
+    var needsReservation = false
 
     init(
         _ snapshot: GatewaySnapshot,
-        _ tenantNumber: Int,
         _ tenant: CompiledTenant,
         _ request: GatewayRequest,
         _ now: Timestamp,
         isDryRun: Bool
     ) {
         self.snapshot = snapshot
-        self.tenantNumber = tenantNumber
         self.tenant = tenant
         self.request = request
         self.now = now
@@ -63,7 +62,12 @@ struct GatewayPassage {
     var permission: GatewayOutcome {
         if self.isMint, let origin { return .mint(webOrigin: origin, renewing: self.session) }
         return .forward(
-            GatewayForwarding(route: self.route ?? 0, session: self.session, idempotencyKey: self.idempotencyKey)
+            GatewayForwarding(
+                route: self.route ?? 0,
+                session: self.session,
+                tokenIssuedAt: self.tokenIssuedAt,
+                idempotencyKey: self.idempotencyKey
+            )
         )
     }
 
@@ -78,14 +82,15 @@ struct GatewayPassage {
             decidedBy: check,
             tenant: self.tenant.record.slug,
             channel: self.channel,
-            readableBy: self.origin.flatMap { self.tenant.knows($0) ? $0 : nil },
+            readableBy: self.origin.flatMap { self.snapshot.knows($0, tenant: self.tenant.record.slug) ? $0 : nil },
             retryAfter: self.retryAfter,
             report: self.report
         )
         guard let key else { return verdict }
-        verdict.key = key.record.id
+        verdict.key = key.id
         verdict.usedRetiredSecret = self.usedRetiredSecret
-        verdict.scopes = key.scopeText
+        verdict.needsReservation = self.needsReservation
+        verdict.scopes = key.scopes.text
         verdict.rate = self.rate ?? ledger.peek(self.demands().map(\.demand), now: self.now)
         return verdict
     }
@@ -99,7 +104,7 @@ struct GatewayPassage {
             ? GatewaySnapshot.sessionClass
             : self.route.map { isSafe ? self.tenant.classes[$0].read : self.tenant.classes[$0].write }
                 ?? (isSafe ? GatewaySnapshot.readClass : GatewaySnapshot.writeClass)
-        return key.limits(of: limitClass, isSafe: isSafe)
+        return self.snapshot.limits(of: key, class: limitClass, isSafe: isSafe)
             .map { compiled in
                 let limit = compiled.limit
                 let address = self.request.address.identityNumber
@@ -107,7 +112,7 @@ struct GatewayPassage {
                 let counter = CounterKey(
                     limit: compiled.number,
                     windowSeconds: UInt32(limit.windowSeconds),
-                    owner: isKeys ? key.record.id.number : self.tenant.number,
+                    owner: isKeys ? key.id.number : self.tenant.number,
                     // A token being minted is not a session yet, so that nobody gets more by renewing.
                     session: limit.per == .visitor && !self.isMint ? self.session?.number ?? 0 : 0,
                     address: limit.per == .visitor || limit.per == .address ? address : 0
@@ -191,17 +196,16 @@ struct GatewayPassage {
         guard text.withUnsafeBytes({ APIKeyText(parsing: $0) }) != nil else {
             return self.fail(.apiKeyInvalid, "this is no key, or it is mistyped", &ledger)
         }
-        guard let key = self.snapshot.key(of: text) else {
+        guard let (key, secret) = self.snapshot.key(of: text) else {
             return self.fail(.apiKeyInvalid, "there is no such key", &ledger)
         }
-        guard key.tenant == self.tenantNumber else {
+        guard key.tenant == self.tenant.record.slug else {
             return self.fail(.apiKeyInvalid, "the key belongs to another tenant", &ledger)
         }
-        let record = key.record
-        if record.revokedAt != nil { return .failed(.apiKeyRevoked, "the key was revoked") }
-        if let end = record.expiresAt, self.now >= end { return .failed(.apiKeyExpired, "the key has expired") }
-        if let retired = record.retired, retired.digest == SecretDigest(ofBytes: text) {
-            guard self.now < retired.worksUntil else {
+        if key.revokedAt != nil { return .failed(.apiKeyRevoked, "the key was revoked") }
+        if let end = key.expiresAt, self.now >= end { return .failed(.apiKeyExpired, "the key has expired") }
+        if case .retired(let worksUntil) = secret {
+            guard self.now < worksUntil else {
                 return .failed(.apiKeyExpired, "the key was rotated and the grace is over")
             }
             self.usedRetiredSecret = true
@@ -213,12 +217,12 @@ struct GatewayPassage {
     private mutating func originCheck() -> Result {
         guard let key else { return .skipped("no key") }
         if self.channel == .server {
-            return key.record.channels == .browser
+            return key.channels == .browser
                 ? .failed(.originNotAllowed, "the key works from web pages only, and there is no Origin")
                 : .passed("the key works on the server channel")
         }
-        if key.record.kind == .secret {
-            self.report = .leakedSecretKey(key.record.id)
+        if key.kind == .secret {
+            self.report = .leakedSecretKey(key.id)
             return .failed(
                 GatewayError(
                     .originNotAllowed,
@@ -228,24 +232,20 @@ struct GatewayPassage {
                 allow: []
             )
         }
-        guard key.record.channels != .server else {
+        guard key.channels != .server else {
             return .failed(.originNotAllowed, "the key does not work from web pages")
         }
         guard let origin else {
             return .failed(.originNotAllowed, "the Origin is not one that a browser writes")
         }
-        return key.allows(origin)
+        return key.origins.allows(origin)
             ? .passed("the key names this web origin")
             : .failed(.originNotAllowed, "the key does not name this web origin")
     }
 
     private func tenantCheck() -> Result {
-        switch self.tenant.record.status {
-        case .active: .passed("the tenant is active")
-        case .suspended: .failed(.tenantSuspended, "the tenant is suspended")
-        case .cancelled: .failed(.subscriptionCancelled, "the tenant's subscription was cancelled")
-        case .pastDue: .failed(.subscriptionPastDue, "the tenant's subscription is past due")
-        }
+        guard let code = self.tenant.record.status.refusal else { return .passed("the tenant is active") }
+        return .failed(code, "the tenant's status does not allow it")
     }
 
     private mutating func routeCheck() -> Result {
@@ -282,7 +282,7 @@ struct GatewayPassage {
 
     private func scopeCheck() -> Result {
         guard let route, let key else { return .skipped("creating a session needs no scope") }
-        return key.record.scopes.contains(self.tenant.record.routes[route].scope)
+        return key.scopes.set.contains(self.tenant.record.routes[route].scope)
             ? .passed("the key has the route's scope") : .failed(.scopeNotGranted, "the key lacks the route's scope")
     }
 
@@ -303,9 +303,9 @@ struct GatewayPassage {
         let expectation = SessionExpectation(
             issuer: self.snapshot.issuer,
             tenant: self.tenant.record.slug,
-            key: key.record.id,
+            key: key.id,
             webOrigin: origin,
-            notIssuedBefore: key.record.sessionsNotBefore
+            notIssuedBefore: key.sessionsNotBefore
         )
         let grace = self.isMint ? SessionClaims.renewalGrace : 0
         switch expectation.problem(with: claims, now: self.now, grace: grace) {
@@ -315,14 +315,20 @@ struct GatewayPassage {
         }
         guard !ledger.isRevoked(claims.session) else { return .failed(.sessionInvalid, "the session was revoked") }
         self.session = claims.session
+        self.tokenIssuedAt = claims.issuedAt
         return .passed(self.isMint ? "the token can be renewed" : "the session is good for this key and web origin")
     }
 
     private mutating func limitCheck(_ ledger: inout some GatewayLedger) -> Result {
         let demands = self.demands().map(\.demand)
-        let state = self.isDryRun ? ledger.peek(demands, now: self.now) : ledger.take(demands, now: self.now)
-        self.rate = state
-        self.retryAfter = state?.retryAfter
+        if self.isDryRun {
+            self.rate = ledger.peek(demands, now: self.now)
+        } else {
+            let taking = ledger.take(demands, now: self.now)
+            self.rate = taking.state
+            self.needsReservation = taking.needsReservation
+        }
+        self.retryAfter = self.rate?.retryAfter
         guard self.retryAfter != nil else { return .passed("within the limits") }
         return .failed(.rateLimited, "a limit is used up")
     }

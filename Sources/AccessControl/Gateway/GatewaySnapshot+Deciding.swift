@@ -11,8 +11,8 @@ extension GatewaySnapshot {
         now: Timestamp,
         ledger: inout some GatewayLedger
     ) -> GatewayVerdict? {
-        guard let (number, tenant) = self.compiled(slug) else { return nil }
-        var passage = GatewayPassage(self, number, tenant, request, now, isDryRun: false)
+        guard let tenant = self.compiled(slug) else { return nil }
+        var passage = GatewayPassage(self, tenant, request, now, isDryRun: false)
         for check in GatewayCheck.order {
             switch passage.run(check, &ledger) {
             case .passed, .skipped: continue
@@ -31,9 +31,9 @@ extension GatewaySnapshot {
         now: Timestamp,
         ledger: some GatewayLedger
     ) -> GatewayExplanation? {
-        guard let (number, tenant) = self.compiled(slug) else { return nil }
+        guard let tenant = self.compiled(slug) else { return nil }
         var ledger = ledger
-        var passage = GatewayPassage(self, number, tenant, request, now, isDryRun: true)
+        var passage = GatewayPassage(self, tenant, request, now, isDryRun: true)
         var end: (outcome: GatewayOutcome, check: GatewayCheck)?
         let steps = GatewayCheck.order.map { check -> GatewayStep in
             guard end == nil else {

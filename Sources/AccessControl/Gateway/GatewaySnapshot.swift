@@ -1,175 +1,200 @@
+import HashTreeCollections
+import ProxySemantics
 package import SessionModel
 
-/// One limit of a plan, prepared for counting.
-struct CompiledLimit: Sendable {
-    let limit: Limit
-    let number: UInt64
-
-    init(_ limit: Limit) {
-        self.limit = limit
-        self.number = stableHash("\(limit.limitClass)|\(limit.per.rawValue)")
-    }
-}
-
-/// An API key prepared for the hot path.
-final class CompiledKey: Sendable {
-    let record: APIKeyRecord
-    let tenant: Int
-    /// The record's scopes in the order they are told to the upstream.
-    let scopeText: String
-    private let exact: Set<WebOrigin>
-    private let subdomains: Set<WebOrigin>
-    private let limits: [[CompiledLimit]]
-
-    init(_ record: APIKeyRecord, tenant: Int, limits: [[CompiledLimit]]) {
-        self.record = record
-        self.tenant = tenant
-        self.scopeText = record.scopes.sorted().map(\.rawValue).joined(separator: " ")
-        (self.exact, self.subdomains) = splitRules(record.webOrigins)
-        self.limits = limits
-    }
-
-    func allows(_ origin: WebOrigin) -> Bool {
-        self.exact.contains(origin)
-            || (!self.subdomains.isEmpty && origin.parent.map { self.subdomains.contains($0) } ?? false)
-    }
-
-    func limits(of limitClass: Int, isSafe: Bool) -> [CompiledLimit] { self.limits[limitClass * 2 + (isSafe ? 1 : 0)] }
-}
-
-/// A tenant prepared for the hot path.
-final class CompiledTenant: Sendable {
-    let record: Tenant
-    let number: UInt64
-    let basePath: [UInt8]
-    let routes: RouteTable
-    /// The limit class of each route for reads and for writes.
-    let classes: [(read: Int, write: Int)]
-    private let exact: Set<WebOrigin>
-    private let subdomains: Set<WebOrigin>
-
-    init(_ record: Tenant, keys: [APIKeyRecord], classes: [PolicyName: Int]) {
-        self.record = record
-        self.number = stableHash(record.slug.rawValue)
-        self.basePath = Array(record.basePath.utf8)
-        self.routes = RouteTable(record.routes)
-        self.classes = record.routes.map { route in
-            (classes[route.effectiveClass(for: .get)] ?? 0, classes[route.effectiveClass(for: .post)] ?? 1)
-        }
-        (self.exact, self.subdomains) = splitRules(keys.flatMap(\.webOrigins))
-    }
-
-    /// Whether some key of the tenant allows `origin`.
-    func knows(_ origin: WebOrigin) -> Bool {
-        self.exact.contains(origin)
-            || (!self.subdomains.isEmpty && origin.parent.map { self.subdomains.contains($0) } ?? false)
-    }
-}
-
-private func splitRules(_ rules: [WebOriginRule]) -> (exact: Set<WebOrigin>, subdomains: Set<WebOrigin>) {
-    var exact: Set<WebOrigin> = []
-    var subdomains: Set<WebOrigin> = []
-    for rule in rules {
-        switch rule {
-        case .exact(let origin): exact.insert(origin)
-        case .subdomains(let base): subdomains.insert(base)
-        }
-    }
-    return (exact, subdomains)
-}
-
-/// All tenants, keys, routes and plans, prepared for deciding; immutable, and replaced whole when something changes.
+/// All tenants, keys, routes and plans, prepared for deciding.
 ///
-/// A key is found by the digest of its text in constant time. One with two web origins and four scopes is estimated to
-/// take 2 KB, so 100 000 of them 200 MB.
-package struct GatewaySnapshot: Sendable {
+/// A value whose copies share what they have in common: changing one key of a million copies a few nodes of a tree, so a
+/// change costs microseconds and readers of an older copy are not disturbed. A key is found by the digest of its text in
+/// constant time.
+package struct GatewaySnapshot: TenantDirectory, Sendable {
     /// The gateway's name in tokens (`iss`): its public base URL.
-    package let issuer: String
-    let tenants: [CompiledTenant]
-    let keys: [CompiledKey]
-    private let keyNumbers: [SecretDigest: Int]
+    package var issuer: String
+    private var tenants: [Slug: CompiledTenant] = [:]
     /// Tenants by host, those with longer base paths first.
-    private let hosts: [String: [Int]]
-    private let defaultTenant: Int?
-    private let tenantNumbers: [Slug: Int]
+    private var hosts: [String: [CompiledTenant]] = [:]
+    private var defaultTenant: CompiledTenant?
+    private var keys: TreeDictionary<KeyFingerprint, CompiledKey> = [:]
+    private var keysByID: TreeDictionary<APIKeyID, CompiledKey> = [:]
+    private var origins: [Slug: OriginCounts] = [:]
+    /// Names of limit classes in the order of their numbers; they only grow.
+    private var classNames: [PolicyName] = [.reads, .writes, .sessions]
+    private var classes: [PolicyName: Int] = [.reads: readClass, .writes: writeClass, .sessions: sessionClass]
+    /// Names of plans in the order of their numbers; they only grow.
+    private var planNumbers: [PolicyName: Int] = [.standard: standardPlan]
+    private var plans: [CompiledPlan] = []
+    private var planRecords: [PolicyName: Plan] = [:]
+    private var scopePool: [Set<Scope>: ScopeList] = [:]
+    private var originPool: [[WebOriginRule]: OriginList] = [:]
 
     static let readClass = 0
     static let writeClass = 1
     static let sessionClass = 2
+    private static let standardPlan = 0
+    /// Beyond as many different lists, new keys no longer share theirs with old ones.
+    private static let poolCapacity = 10_000
 
     /// Prepares everything.
     ///
-    /// Keys of tenants that are not among `tenants` are left out; a key whose plan is not among
-    /// `plans` has the standard one.
-    package init(issuer: String, tenants: [Tenant], keys: [APIKeyRecord], plans: [Plan]) {
+    /// Keys whose plan is not among `plans` have the standard one.
+    package init(issuer: String, tenants: [Tenant] = [], keys: [APIKeyRecord] = [], plans: [Plan] = []) {
         self.issuer = issuer
-        var classes: [PolicyName: Int] = [
-            .reads: Self.readClass, .writes: Self.writeClass, .sessions: Self.sessionClass,
-        ]
-        for name in tenants.flatMap(\.routes).compactMap(\.limitClass) where classes[name] == nil {
-            classes[name] = classes.count
-        }
-        let ordered = classes.sorted { $0.value < $1.value }.map(\.key)
-        func compile(_ plan: Plan) -> [[CompiledLimit]] {
-            ordered.flatMap { name in
-                [false, true].map { plan.limits(of: name, isSafe: $0).map { CompiledLimit($0) } }
-            }
-        }
-        let standard = compile(.standard)
-        let byName = Dictionary(plans.map { ($0.name, compile($0)) }) { $1 }
-        let keysByTenant = Dictionary(grouping: keys, by: \.tenant)
-        self.tenants = tenants.map { tenant in
-            let usable = (keysByTenant[tenant.slug] ?? []).filter { $0.revokedAt == nil }
-            return CompiledTenant(tenant, keys: usable, classes: classes)
-        }
-        let tenantNumbers = Dictionary(tenants.enumerated().map { ($1.slug, $0) }) { $1 }
-        self.tenantNumbers = tenantNumbers
-        self.keys = keys.compactMap { key in
-            tenantNumbers[key.tenant].map { CompiledKey(key, tenant: $0, limits: byName[key.plan] ?? standard) }
-        }
-        var keyNumbers: [SecretDigest: Int] = [:]
-        keyNumbers.reserveCapacity(self.keys.count)
-        for (number, key) in self.keys.enumerated() {
-            if let retired = key.record.retired { keyNumbers[retired.digest] = number }
-            keyNumbers[key.record.digest] = number
-        }
-        self.keyNumbers = keyNumbers
-        var hosts: [String: [Int]] = [:]
-        for (number, tenant) in tenants.enumerated() {
-            for host in tenant.hosts { hosts[host, default: []].append(number) }
-        }
-        self.hosts = hosts.mapValues { numbers in
-            numbers.sorted { tenants[$0].basePath.utf8.count > tenants[$1].basePath.utf8.count }
-        }
-        self.defaultTenant = tenants.firstIndex(where: \.isDefault)
+        self.setPlans(plans)
+        for tenant in tenants { self.put(tenant) }
+        for key in keys { self.put(key) }
     }
 
     /// How many keys there are.
-    package var keyCount: Int { self.keys.count }
+    package var keyCount: Int { self.keysByID.count }
+
+    // MARK: Changes
+
+    /// Adds a tenant, or replaces the one of that slug.
+    package mutating func put(_ tenant: Tenant) {
+        let unknown = tenant.routes.compactMap(\.limitClass).filter { self.classes[$0] == nil }
+        for name in unknown where self.classes[name] == nil {
+            self.classes[name] = self.classNames.count
+            self.classNames.append(name)
+        }
+        if !unknown.isEmpty { self.setPlans(Array(self.planRecords.values)) }
+        self.tenants[tenant.slug] = CompiledTenant(tenant, classes: self.classes)
+        self.indexHosts()
+    }
+
+    /// Removes a tenant; its keys find nothing any more.
+    package mutating func remove(tenant slug: Slug) {
+        self.tenants[slug] = nil
+        self.indexHosts()
+    }
+
+    /// Adds a key, or replaces the one with its identifier.
+    package mutating func put(_ record: APIKeyRecord) {
+        self.remove(key: record.id)
+        let key = CompiledKey(
+            record,
+            plan: self.number(ofPlan: record.plan),
+            scopes: self.shared(record.scopes),
+            origins: self.shared(record.webOrigins)
+        )
+        self.keysByID[key.id] = key
+        for fingerprint in key.fingerprints { self.keys[fingerprint] = key }
+        if key.revokedAt == nil { self.origins[key.tenant, default: OriginCounts()].add(key.origins.rules) }
+    }
+
+    /// Removes a key, if it is there.
+    package mutating func remove(key id: APIKeyID) {
+        guard let key = self.keysByID.removeValue(forKey: id) else { return }
+        for fingerprint in key.fingerprints where self.keys[fingerprint] === key { self.keys[fingerprint] = nil }
+        if key.revokedAt == nil { self.origins[key.tenant]?.remove(key.origins.rules) }
+    }
+
+    /// Replaces all plans; keys of a plan that is not among them have the standard one.
+    package mutating func setPlans(_ plans: [Plan]) {
+        self.planRecords = Dictionary(plans.map { ($0.name, $0) }) { $1 }
+        for plan in plans { _ = self.number(ofPlan: plan.name) }
+        let standard = self.planRecords[.standard] ?? .standard
+        var compiled = Array(
+            repeating: CompiledPlan(standard, classes: self.classNames),
+            count: self.planNumbers.count
+        )
+        for plan in plans {
+            if let number = self.planNumbers[plan.name] {
+                compiled[number] = CompiledPlan(plan, classes: self.classNames)
+            }
+        }
+        self.plans = compiled
+    }
+
+    private mutating func number(ofPlan name: PolicyName) -> Int {
+        if let number = self.planNumbers[name] { return number }
+        let number = self.planNumbers.count
+        self.planNumbers[name] = number
+        if !self.plans.isEmpty { self.plans.append(self.plans[Self.standardPlan]) }
+        return number
+    }
+
+    private mutating func shared(_ scopes: Set<Scope>) -> ScopeList {
+        if let known = self.scopePool[scopes] { return known }
+        if self.scopePool.count >= Self.poolCapacity { self.scopePool = [:] }
+        let list = ScopeList(scopes)
+        self.scopePool[scopes] = list
+        return list
+    }
+
+    private mutating func shared(_ rules: [WebOriginRule]) -> OriginList {
+        if let known = self.originPool[rules] { return known }
+        if self.originPool.count >= Self.poolCapacity { self.originPool = [:] }
+        let list = OriginList(rules)
+        self.originPool[rules] = list
+        return list
+    }
+
+    private mutating func indexHosts() {
+        var hosts: [String: [CompiledTenant]] = [:]
+        for tenant in self.tenants.values {
+            for host in tenant.record.hosts { hosts[host, default: []].append(tenant) }
+        }
+        self.hosts = hosts.mapValues { tenants in
+            tenants.sorted {
+                ($1.basePath.count, $0.record.slug.rawValue) < ($0.basePath.count, $1.record.slug.rawValue)
+            }
+        }
+        self.defaultTenant = self.tenants.values.first { $0.record.isDefault }
+    }
+
+    // MARK: Looking up
 
     /// The tenant served at `host` (lower case, without port) for a request target, or nil when none is served there.
     ///
     /// Where several share a host, the longest base path decides; a target under none of them belongs to the first.
     package func tenant(host: String, target: [UInt8]) -> Slug? {
-        guard let numbers = self.hosts[host] else { return nil }
-        let number = numbers.first { isUnder(self.tenants[$0].basePath, target) } ?? numbers.first
-        return number.map { self.tenants[$0].record.slug }
+        guard let tenants = self.hosts[host] else { return nil }
+        return (tenants.first { isUnder($0.basePath, target) } ?? tenants.first)?.record.slug
+    }
+
+    /// Whether there is any tenant.
+    package var hasTenants: Bool { !self.tenants.isEmpty }
+
+    package func isServed(_ target: [UInt8], by tenant: Slug) -> Bool {
+        self.tenants[tenant].map { !$0.basePath.isEmpty && isUnder($0.basePath, target) } ?? false
     }
 
     /// The tenant served on the edge's own host for a request target; nil unless the target is under its base path.
     package func defaultTenant(target: [UInt8]) -> Slug? {
-        guard let number = self.defaultTenant, !self.tenants[number].basePath.isEmpty,
-            isUnder(self.tenants[number].basePath, target)
-        else { return nil }
-        return self.tenants[number].record.slug
+        guard let tenant = self.defaultTenant, !tenant.basePath.isEmpty, isUnder(tenant.basePath, target) else {
+            return nil
+        }
+        return tenant.record.slug
     }
 
-    func compiled(_ slug: Slug) -> (number: Int, tenant: CompiledTenant)? {
-        self.tenantNumbers[slug].map { ($0, self.tenants[$0]) }
+    /// The base URLs of every upstream that is no tunnel.
+    package var upstreamURLs: Set<String> {
+        Set(
+            self.tenants.values.compactMap {
+                if case .url(let url) = $0.record.upstream { url.address.base } else { nil }
+            }
+        )
     }
 
-    func key(of text: [UInt8]) -> CompiledKey? {
-        self.keyNumbers[SecretDigest(ofBytes: text)].map { self.keys[$0] }
+    /// A tenant with its routes, as it was put here.
+    package func tenantRecord(_ slug: Slug) -> Tenant? { self.tenants[slug]?.record }
+
+    func compiled(_ slug: Slug) -> CompiledTenant? { self.tenants[slug] }
+
+    func key(id: APIKeyID) -> CompiledKey? { self.keysByID[id] }
+
+    /// The key one of whose secrets is `text`, and which one.
+    func key(of text: [UInt8]) -> (key: CompiledKey, secret: CompiledKey.Secret)? {
+        let digest = SecretDigest(ofBytes: text)
+        guard let key = self.keys[KeyFingerprint(digest)], let secret = key.secret(with: digest) else { return nil }
+        return (key, secret)
+    }
+
+    /// Whether some usable key of a tenant names `origin`.
+    func knows(_ origin: WebOrigin, tenant: Slug) -> Bool { self.origins[tenant]?.contains(origin) ?? false }
+
+    func limits(of key: CompiledKey, class limitClass: Int, isSafe: Bool) -> [CompiledLimit] {
+        self.plans[key.plan].limits(of: limitClass, isSafe: isSafe)
     }
 }
 

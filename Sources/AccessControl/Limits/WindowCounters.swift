@@ -26,6 +26,9 @@ package struct CounterKey: Hashable, Sendable {
 
     /// Whether strangers can cause any number of such counters.
     var isOpenEnded: Bool { self.session != 0 || self.address != 0 }
+
+    /// Whether counts survive restarts.
+    var isDurable: Bool { self.windowSeconds >= WindowCounters.durableWindow }
 }
 
 /// A counter with what it has counted: what a store keeps of a day quota.
@@ -93,6 +96,11 @@ package struct CounterDemand: Equatable, Sendable {
 /// touches two of them, so at most twice the maximum passes in it, and only when all of it comes around the boundary.
 /// One request counts against several limits together or against none of them.
 ///
+/// Counts of windows of an hour or more survive a crash: what was *reserved* for a counter has been written to the store,
+/// and a request that counts beyond it may only pass once more has been (`needsReservation`). Reservations run ahead by a
+/// twentieth of the maximum, so that few requests wait; after a crash counting goes on from what was reserved, so that a
+/// crash can cost callers that much of a quota and never gives them more.
+///
 /// Counters of keys and tenants have a table of their own, because strangers can cause any number of the others. A full
 /// table forgets the counter used longest ago, which can only happen to one that has seen as many other callers since
 /// as the table holds. A counter takes about 120 bytes.
@@ -100,6 +108,10 @@ package struct WindowCounters: Sendable {
     private struct Count: Sendable {
         var window: Int64
         var count: Int
+        /// Up to which count the store knows of the window.
+        var reserved = 0
+        /// How far reservations run ahead of the count.
+        var ahead = 0
     }
 
     /// Windows at least this long are kept over restarts, in seconds.
@@ -107,7 +119,8 @@ package struct WindowCounters: Sendable {
 
     private var owned: BoundedTable<CounterKey, Count>
     private var open: BoundedTable<CounterKey, Count>
-    private var changed: Set<CounterKey> = []
+    /// Durable counters of which more should be reserved.
+    private var wanting: Set<CounterKey> = []
 
     /// Tables for `ownedCapacity` counters of keys and tenants, and `openCapacity` of visitors and addresses.
     package init(ownedCapacity: Int = 100_000, openCapacity: Int = 100_000) {
@@ -126,13 +139,13 @@ package struct WindowCounters: Sendable {
         guard before.retryAfter == nil else { return before }
         for demand in demands {
             let window = Self.window(demand.key, now: now)
-            let isOpenEnded = demand.key.isOpenEnded
-            if isOpenEnded {
-                self.open.update(demand.key, default: Count(window: window, count: 0)) { Self.add(&$0, window) }
-            } else {
-                self.owned.update(demand.key, default: Count(window: window, count: 0)) { Self.add(&$0, window) }
+            let ahead = Self.ahead(of: demand.maximum)
+            let wants = self.update(demand.key, default: Count(window: window, count: 0)) { count in
+                Self.add(&count, window)
+                count.ahead = ahead
+                return count.count + ahead / 2 > count.reserved
             }
-            if demand.key.windowSeconds >= Self.durableWindow { self.changed.insert(demand.key) }
+            if demand.key.isDurable, wants { self.wanting.insert(demand.key) }
         }
         return RateState(maximum: before.maximum, remaining: before.remaining - 1, resetsAt: before.resetsAt)
     }
@@ -152,8 +165,7 @@ package struct WindowCounters: Sendable {
         let length = Int64(demand.key.windowSeconds)
         var window = Self.window(demand.key, now: now)
         var used = 0
-        let kept = demand.key.isOpenEnded ? self.open[peek: demand.key] : self.owned[peek: demand.key]
-        if let kept, Self.counts(kept.window, at: window) {
+        if let kept = self.count(of: demand.key), Self.counts(kept.window, at: window) {
             window = kept.window
             used = kept.count
         }
@@ -171,31 +183,78 @@ package struct WindowCounters: Sendable {
         )
     }
 
-    /// The counters with long windows that have counted since the last call, to be written to the store.
-    package mutating func drainChanges() -> [CounterState] {
-        let keys = self.changed
-        self.changed = []
-        return keys.compactMap { key in
-            (key.isOpenEnded ? self.open[peek: key] : self.owned[peek: key])
-                .map { CounterState(key: key, window: $0.window, count: $0.count) }
+    /// Whether a request just counted against `demands` must wait until more is reserved.
+    package func needsReservation(_ demands: [CounterDemand]) -> Bool {
+        demands.contains { demand in
+            guard demand.key.isDurable, let count = self.count(of: demand.key) else { return false }
+            return count.count > count.reserved
         }
+    }
+
+    /// What is to be reserved, and so to be written to the store, since the last call; `reserved` says that it was.
+    package mutating func drainReservations() -> [CounterState] {
+        let keys = self.wanting
+        self.wanting = []
+        return keys.compactMap { key in
+            self.count(of: key)
+                .map { CounterState(key: key, window: $0.window, count: $0.count + $0.ahead) }
+        }
+    }
+
+    /// The store has these counts; or, `failed`, could not be written, and they are to be drained again.
+    package mutating func reserved(_ states: [CounterState], failed: Bool = false) {
+        for state in states {
+            guard !failed else {
+                self.wanting.insert(state.key)
+                continue
+            }
+            guard self.count(of: state.key) != nil else { continue }
+            self.update(state.key, default: Count(window: state.window, count: 0)) { count in
+                if count.window == state.window { count.reserved = max(count.reserved, state.count) }
+            }
+        }
+    }
+
+    /// Every durable count as it is, without what was reserved ahead: to be written at an orderly end.
+    package func durableCounts() -> [CounterState] {
+        [self.owned, self.open]
+            .flatMap { table in
+                table.keys.filter(\.isDurable)
+                    .compactMap { key in
+                        table[peek: key].map { CounterState(key: key, window: $0.window, count: $0.count) }
+                    }
+            }
     }
 
     /// Takes over what a store has kept; of two counts for the same window the higher one holds.
     package mutating func restore(_ states: [CounterState]) {
         for state in states {
-            let initial = Count(window: state.window, count: state.count)
-            func merge(_ kept: inout Count) {
+            let initial = Count(window: state.window, count: state.count, reserved: state.count)
+            self.update(state.key, default: initial) { kept in
                 if kept.window < state.window { kept = initial }
-                if kept.window == state.window { kept.count = max(kept.count, state.count) }
-            }
-            if state.key.isOpenEnded {
-                self.open.update(state.key, default: initial, merge)
-            } else {
-                self.owned.update(state.key, default: initial, merge)
+                if kept.window == state.window {
+                    kept.count = max(kept.count, state.count)
+                    kept.reserved = max(kept.reserved, state.count)
+                }
             }
         }
     }
+
+    private func count(of key: CounterKey) -> Count? {
+        key.isOpenEnded ? self.open[peek: key] : self.owned[peek: key]
+    }
+
+    private mutating func update<Result>(
+        _ key: CounterKey,
+        default initial: Count,
+        _ body: (inout Count) -> Result
+    ) -> Result {
+        key.isOpenEnded
+            ? self.open.update(key, default: initial, body) : self.owned.update(key, default: initial, body)
+    }
+
+    /// A twentieth of the maximum; none for small quotas, which are reserved one by one and so exact over a crash.
+    private static func ahead(of maximum: Int) -> Int { min(maximum / 20, 10_000) }
 
     private static func window(_ key: CounterKey, now: Timestamp) -> Int64 {
         let length = Int64(key.windowSeconds) * 1000

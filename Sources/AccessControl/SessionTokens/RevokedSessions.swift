@@ -19,9 +19,14 @@ package struct RevokedSessions: Sendable {
     /// False when there is no room: then nothing is forgotten for it, and the caller must void all sessions of the key
     /// instead (`APIKeyRecord.sessionsNotBefore`).
     package mutating func revoke(_ session: BrowserSessionID, now: Timestamp) -> Bool {
+        self.revoke(session, until: now + Self.memory, now: now)
+    }
+
+    /// As `revoke`, remembered until a time that was written down before.
+    package mutating func revoke(_ session: BrowserSessionID, until: Timestamp, now: Timestamp) -> Bool {
         if self.until.count >= self.capacity { self.until = self.until.filter { now < $0.value } }
         guard self.until.count < self.capacity || self.until[session] != nil else { return false }
-        self.until[session] = now + Self.memory
+        self.until[session] = max(until, self.until[session] ?? until)
         return true
     }
 

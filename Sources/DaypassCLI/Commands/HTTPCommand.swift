@@ -2,6 +2,7 @@ package import ArgumentParser
 import Foundation
 import Logging
 import TunnelAgent
+import UpstreamRelay
 
 /// `daypass http TARGET`: a session and its agent.
 package struct HTTPCommand: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import TunnelAgent
+import UpstreamRelay
 
 /// `daypass run --port P -- COMMAND…`: a development server and its tunnel as one.
 package struct RunCommand: AsyncParsableCommand {

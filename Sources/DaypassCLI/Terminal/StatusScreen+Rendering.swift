@@ -1,5 +1,6 @@
 package import SessionModel
 import TunnelAgent
+import UpstreamRelay
 
 extension StatusScreen {
     /// The screen as lines, at most `rows`, each at most `columns` wide.
@@ -149,12 +150,12 @@ extension StatusScreen {
 /// A finished request in words.
 enum RequestText {
     /// The method, safe and short; `WS` for a WebSocket.
-    static func method(_ request: AgentRequestSummary) -> String {
+    static func method(_ request: RelayedRequestSummary) -> String {
         request.isWebSocket ? "WS" : TerminalText.truncated(TerminalText.safePath(request.method), to: 7)
     }
 
     /// The status, or how it ended without one.
-    static func status(_ request: AgentRequestSummary) -> (text: String, emphasis: StyledLine.Emphasis) {
+    static func status(_ request: RelayedRequestSummary) -> (text: String, emphasis: StyledLine.Emphasis) {
         switch (request.outcome, request.status) {
         case (.cancelled, nil): ("gone", .faint)
         case (.failed, nil): ("fail", .bad)
@@ -167,7 +168,7 @@ enum RequestText {
     }
 
     /// One line for a log.
-    static func line(_ request: AgentRequestSummary) -> String {
+    static func line(_ request: RelayedRequestSummary) -> String {
         "\(Self.method(request)) \(TerminalText.safePath(request.path)) \(Self.status(request).text) "
             + "\(HumanText.elapsed(request.duration)) \(HumanText.bytes(request.bytesOut))"
     }

@@ -1,6 +1,7 @@
 import Foundation
 package import SessionModel
 package import TunnelAgent
+package import UpstreamRelay
 
 /// What the interactive screen knows: a value that takes events and is drawn from (`rendered`).
 ///
@@ -77,7 +78,7 @@ package struct StatusScreen: Equatable, Sendable {
     /// Body bytes to viewers so far.
     package private(set) var bytesOut = 0
     /// The last requests, oldest first.
-    package private(set) var recent: [AgentRequestSummary] = []
+    package private(set) var recent: [RelayedRequestSummary] = []
     private(set) var notice: Notice?
     private var lostAt: Timestamp?
     private var wasConnected = false

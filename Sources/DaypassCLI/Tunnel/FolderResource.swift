@@ -1,5 +1,13 @@
 import Foundation
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// One file of a shared folder, found without ever leaving it.
 ///
 /// Every step of the path is opened relative to the step before and never through a symbolic link, so nothing outside the

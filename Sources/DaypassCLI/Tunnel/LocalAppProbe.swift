@@ -5,6 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import TunnelAgent
+import UpstreamRelay
 
 /// Waits until the local app is there: it accepts a connection, or answers a path with success.
 struct LocalAppProbe: Sendable {

@@ -1,6 +1,7 @@
 package import SessionModel
 import Synchronization
 package import TunnelAgent
+import UpstreamRelay
 
 /// Takes the agent's events where they happen and keeps what the screen or the plain lines need of them.
 ///

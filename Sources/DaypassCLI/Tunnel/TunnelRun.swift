@@ -4,6 +4,7 @@ import NIOPosix
 import ServiceLifecycle
 import SessionModel
 import TunnelAgent
+import UpstreamRelay
 
 /// One run of `daypass http` or `daypass run`: target, server, session, agent, screen, and the way back.
 ///
@@ -129,8 +130,8 @@ struct TunnelRun: Sendable {
             sessionToken: tunnel.saved.sessionToken,
             target: target
         )
-        configuration.hostHeader = self.hostHeader
-        configuration.upstreamProtocol = self.options.upstreamHTTP2 ? .http2 : .http1
+        configuration.relay.hostHeader = self.hostHeader
+        configuration.relay.upstreamProtocol = self.options.upstreamHTTP2 ? .http2 : .http1
         configuration.connections = self.options.connections
         configuration.takeover = self.options.takeover
         configuration.edgeTrustRootsPath = self.options.edgeCA

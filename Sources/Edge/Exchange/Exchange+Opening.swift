@@ -90,6 +90,34 @@ extension Exchange {
     private static let busyBytesPerSecond = 1_000_000.0
 
     private func open(on tunnel: TunnelConnection) -> Bool {
+        let ends = !self.request.hasBody && !self.isWebSocket
+        guard
+            let id = tunnel.openStream(
+                kind: self.isWebSocket ? .webSocket : .http,
+                head: self.forwardedHead(),
+                end: ends,
+                delegate: self
+            )
+        else { return false }
+        self.beginRelaying(.tunnel(tunnel, id), ends: ends)
+        if tunnel.version == .v0, self.request.head.listContains(.expect, "100-continue") {
+            // Version 0 has no interim responses: the edge invites the body itself.
+            self.responder.sendContinue()
+        }
+        return true
+    }
+
+    /// The request goes to `stream`; `ends` when its head is all of it.
+    func beginRelaying(_ stream: RelayStream, ends: Bool) {
+        self.stream = stream
+        self.state = .relaying
+        self.requestEndSent = ends
+        if ends { self.gateway?.requestEnded() }
+        self.sendQueued()
+    }
+
+    /// The request's head as it travels on.
+    func forwardedHead() -> ByteBuffer {
         var head = self.edge.allocator.buffer(capacity: self.request.head.bytes.readableBytes + 320)
         self.request.head.writeForwardedRequest(
             target: self.request.route.target,
@@ -98,23 +126,52 @@ extension Exchange {
                 scheme: self.request.scheme,
                 peerIsTrusted: !self.edge.trustedProxies.isEmpty
                     && self.edge.trustedProxies.isTrusted(self.request.peer.address),
-                removesAuthorization: self.ticket?.usesBasic ?? false
+                removesAuthorization: self.gateway?.usesAuthorization ?? self.ticket?.usesBasic ?? false,
+                gateway: self.gateway?.rewriting
             ),
             asWebSocket: self.isWebSocket,
             to: &head
         )
-        let ends = !self.request.hasBody && !self.isWebSocket
-        let kind: TunnelStreamKind = self.isWebSocket ? .webSocket : .http
-        guard let id = tunnel.openStream(kind: kind, head: head, end: ends, delegate: self) else {
-            return false
+        return head
+    }
+}
+
+/// The way of a request to where it is answered.
+enum RelayStream {
+    /// A stream of a tunnel.
+    case tunnel(TunnelConnection, TunnelStreamID)
+    /// A connection to a tenant's upstream.
+    case upstream(UpstreamStream)
+
+    /// Sends body bytes, or bytes of an upgraded stream.
+    func sendData(_ data: ByteBuffer) -> TunnelConnection.SendResult {
+        switch self {
+        case .tunnel(let tunnel, let id): tunnel.sendData(data, on: id)
+        case .upstream(let stream): stream.sendData(data)
         }
-        self.stream = (tunnel, id)
-        self.state = .relaying
-        self.requestEndSent = ends
-        if tunnel.version == .v0, self.request.head.listContains(.expect, "100-continue") {
-            // Version 0 has no interim responses: the edge invites the body itself.
-            self.responder.sendContinue()
+    }
+
+    /// Ends the request.
+    func sendEnd(trailers: ByteBuffer?) {
+        switch self {
+        case .tunnel(let tunnel, let id): tunnel.sendEnd(trailers: trailers, on: id)
+        case .upstream(let stream): stream.sendEnd(trailers: trailers)
         }
-        return true
+    }
+
+    /// Gives both directions up.
+    func reset(_ reason: TunnelResetReason) {
+        switch self {
+        case .tunnel(let tunnel, let id): tunnel.reset(id, reason)
+        case .upstream(let stream): stream.reset(reason)
+        }
+    }
+
+    /// The viewer took bytes of the answer.
+    func consumed(_ bytes: Int) {
+        switch self {
+        case .tunnel(let tunnel, let id): tunnel.consumed(bytes, on: id)
+        case .upstream(let stream): stream.consumed(bytes)
+        }
     }
 }

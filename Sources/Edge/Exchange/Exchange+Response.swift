@@ -46,8 +46,9 @@ extension Exchange: TunnelStreamDelegate {
         // A stream that asked for a WebSocket and got an ordinary answer sends nothing more.
         if self.isWebSocket, let stream, !self.requestEndSent {
             self.requestEndSent = true
-            stream.tunnel.sendEnd(trailers: nil, on: stream.id)
+            stream.sendEnd(trailers: nil)
         }
+        self.gateway?.answerBegan(head)
         self.responder.sendHead(head, framing: self.framing, mapping: self.mapping, extra: self.extraFields)
         if end { self.endResponse(trailers: nil) }
     }
@@ -65,7 +66,7 @@ extension Exchange: TunnelStreamDelegate {
             switch self.framing {
             case .none:
                 // Bytes after a head that has no body are not passed on.
-                stream.tunnel.consumed(count, on: stream.id)
+                stream.consumed(count)
                 return
             case .length:
                 self.responseBytesLeft -= count
@@ -75,14 +76,15 @@ extension Exchange: TunnelStreamDelegate {
                 }
             case .chunked, .untilClose: break
             }
-        case .new, .waitingForTunnel, .collecting, .finished: return
+        case .new, .waitingForTunnel, .waitingForReservation, .comparing, .discarding, .collecting, .finished: return
         }
+        self.gateway?.answerBody(data)
         self.bytesSent += count
         self.reportBytes()
         self.responder.sendData(data)
         // Credit goes back only once the viewer's transport is below its high-water mark.
         if self.responder.isWritable {
-            stream.tunnel.consumed(count + self.unconsumed, on: stream.id)
+            stream.consumed(count + self.unconsumed)
             self.unconsumed = 0
         } else {
             self.unconsumed += count
@@ -114,11 +116,12 @@ extension Exchange: TunnelStreamDelegate {
                 return
             }
             self.endResponse(trailers: trailers)
-        case .new, .waitingForTunnel, .collecting, .finished: return
+        case .new, .waitingForTunnel, .waitingForReservation, .comparing, .discarding, .collecting, .finished: return
         }
     }
 
     private func endResponse(trailers: ByteBuffer?) {
+        if let gateway { self.edge.gateway.answered(gateway, hasTrailers: trailers != nil) }
         // An answer that comes before the request has ended stops the upload.
         self.finish(resetting: self.requestEndSent ? nil : .noError)
         self.responder.sendEnd(trailers: forwardedTrailers(trailers))

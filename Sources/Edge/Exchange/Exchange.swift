@@ -15,10 +15,19 @@ import TunnelTransport
 ///       └▶ admitted ─▶ waiting for a tunnel (bounded) ─▶ relaying ─▶ finished
 ///                                                         └ duplex ─▶ finished
 /// ```
+///
+/// A request to a tenant's API is judged by the gateway instead (`Exchange+Gateway.swift`), and may go to an upstream that
+/// is no tunnel; relaying is the same.
 final class Exchange {
     enum State {
         case new
         case waitingForTunnel
+        /// A quota is being written to the store.
+        case waitingForReservation
+        /// The body of a repeated request is read to be compared with the first one's.
+        case comparing
+        /// The rest of the request is read and dropped, then this is the answer.
+        case discarding(EdgeAnswer)
         case relaying
         case duplex
         /// Collecting the body of a request for the edge's own pages.
@@ -35,7 +44,9 @@ final class Exchange {
     var state = State.new
     var session: EdgeSession?
     var ticket: EdgeSession.Ticket?
-    var stream: (tunnel: TunnelConnection, id: TunnelStreamID)?
+    var stream: RelayStream?
+    /// What the API gateway decided; nil for requests to sessions.
+    var gateway: GatewayExchange?
     var mapping = AddressMapping(pathPrefix: "", publicBase: "", localAuthorities: [])
     var isWebSocket = false
     /// Whether an informational answer went to the viewer.
@@ -51,9 +62,13 @@ final class Exchange {
     var responseBytesLeft = 0
     var bytesSent = 0
     var bytesReported = 0
+    var bytesDiscarded = 0
     var unconsumed = 0
     var extraFields = ByteBuffer()
     private var pageBody = ByteBuffer()
+    /// What arrived of the request, in the same burst, before it had somewhere to go; reading is paused after that.
+    private var queuedBody = ByteBuffer()
+    private var queuedEnd: ByteBuffer??
 
     init(edge: EdgeContext, request: ViewerRequest, responder: any ViewerResponder) {
         self.edge = edge
@@ -70,6 +85,8 @@ final class Exchange {
         case .session(let slug, let naming): self.enter(slug, naming)
         case .addSlash(let slug): self.redirectToSlash(slug)
         case .reserved(let slug): self.startReserved(slug)
+        case .tenant(let slug): self.enterGateway(slug)
+        case .published(let resource): self.publish(resource)
         case .nothing: self.refuse(DaypassError(.notFound))
         case .misdirected: self.refuse(DaypassError(.misdirectedRequest))
         case .tunnel: preconditionFailure("the tunnel endpoint is answered by the connection")
@@ -147,8 +164,16 @@ final class Exchange {
             self.pageBody.writeImmutableBuffer(data)
             return
         }
-        guard case .relaying = self.state, let stream else { return }
-        if case .pause = stream.tunnel.sendData(data, on: stream.id) { self.responder.pauseReading(true) }
+        switch self.state {
+        case .relaying:
+            guard let stream else { return }
+            self.gateway?.requestBody(data)
+            if case .pause = stream.sendData(data) { self.responder.pauseReading(true) }
+        case .waitingForTunnel, .waitingForReservation: self.queuedBody.writeImmutableBuffer(data)
+        case .comparing: self.gateway?.requestBody(data)
+        case .discarding(let answer): self.discard(data, before: answer)
+        case .new, .duplex, .collecting, .finished: return
+        }
     }
 
     /// The request is complete.
@@ -157,22 +182,40 @@ final class Exchange {
             pages.respond(to: self, body: self.pageBody)
             return
         }
-        guard case .relaying = self.state, let stream, !self.requestEndSent, !self.isWebSocket else { return }
-        self.requestEndSent = true
-        stream.tunnel.sendEnd(trailers: forwardedTrailers(trailers), on: stream.id)
+        switch self.state {
+        case .relaying:
+            guard let stream, !self.requestEndSent, !self.isWebSocket else { return }
+            self.requestEndSent = true
+            self.gateway?.requestEnded()
+            stream.sendEnd(trailers: forwardedTrailers(trailers))
+        case .waitingForTunnel, .waitingForReservation: self.queuedEnd = .some(trailers)
+        case .comparing: self.compareRepetition()
+        case .discarding(let answer): self.answer(answer)
+        case .new, .duplex, .collecting, .finished: return
+        }
+    }
+
+    /// There is somewhere to send the request to: sends what arrived of it before.
+    func sendQueued() {
+        let body = self.queuedBody
+        let end = self.queuedEnd
+        self.queuedBody = ByteBuffer()
+        self.queuedEnd = nil
+        if body.readableBytes > 0 { self.requestBody(body) }
+        if let end { self.requestEnded(trailers: end) }
     }
 
     /// Raw bytes of a duplex stream arrived from the viewer.
     func duplexData(_ data: ByteBuffer) {
         guard case .duplex = self.state, let stream else { return }
-        if case .pause = stream.tunnel.sendData(data, on: stream.id) { self.responder.pauseReading(true) }
+        if case .pause = stream.sendData(data) { self.responder.pauseReading(true) }
     }
 
     /// The viewer ended its side of a duplex stream.
     func duplexInputEnded() {
         guard case .duplex = self.state, let stream, !self.requestEndSent else { return }
         self.requestEndSent = true
-        stream.tunnel.sendEnd(trailers: nil, on: stream.id)
+        stream.sendEnd(trailers: nil)
         if self.answerEnded { self.finish(resetting: nil) }
     }
 
@@ -186,7 +229,7 @@ final class Exchange {
         guard self.unconsumed > 0, let stream else { return }
         let bytes = self.unconsumed
         self.unconsumed = 0
-        stream.tunnel.consumed(bytes, on: stream.id)
+        stream.consumed(bytes)
     }
 
     /// No response head came in time.
@@ -198,6 +241,7 @@ final class Exchange {
     /// The session changed: ends the exchange if its viewer may no longer pass.
     func reconsider(_ policy: CompiledPolicy, now: Timestamp) {
         guard let ticket else { return }
+        if self.gateway != nil, policy.record.isPaused { return self.cut(DaypassError(.tunnelPaused)) }
         let refusal = self.request.withTarget { policy.refusalOfOpenStream(ticket.access, path: $0, now: now) }
         if let refusal { self.cut(refusal) }
     }
@@ -206,7 +250,9 @@ final class Exchange {
     func cut(_ error: DaypassError) {
         switch self.state {
         case .finished: return
-        case .new, .waitingForTunnel, .relaying, .duplex, .collecting: break
+        case .new, .waitingForTunnel, .waitingForReservation, .comparing, .discarding, .relaying, .duplex,
+            .collecting:
+            break
         }
         if self.headSent {
             self.abortResponse(resetting: .policy)
@@ -224,6 +270,10 @@ final class Exchange {
         forgetsRoute: Bool = false,
         resetting reason: TunnelResetReason = .cancelled
     ) {
+        if self.gateway != nil {
+            self.refuse(GatewayError(error), retryAfter: error.retryAfterSeconds, resetting: reason)
+            return
+        }
         self.edge.counters.answered(error.code)
         let prefersHTML = self.request.prefersHTML
         let requestID = RequestID.random()
@@ -280,10 +330,10 @@ final class Exchange {
         self.state = .finished
         if let stream {
             if let reason {
-                stream.tunnel.reset(stream.id, reason)
+                stream.reset(reason)
             } else if self.unconsumed > 0 {
                 // Nobody will say later that the viewer's transport took the last bytes.
-                stream.tunnel.consumed(self.unconsumed, on: stream.id)
+                stream.consumed(self.unconsumed)
             }
         }
         self.stream = nil
@@ -291,6 +341,7 @@ final class Exchange {
             self.session?.leave(ticket, bytes: self.bytesSent - self.bytesReported, now: self.edge.clock())
         }
         self.ticket = nil
+        if let gateway { self.edge.gateway.left(gateway, now: self.edge.clock()) }
         self.edge.counters.exchangeFinished(bytes: self.bytesSent)
     }
 

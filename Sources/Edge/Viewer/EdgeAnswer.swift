@@ -68,10 +68,10 @@ struct EdgeAnswer {
 
     /// Every field of the answer besides those of one hop.
     private var allFields: [(name: String, value: String)] {
-        self.fields + (self.contentType.map { [("Content-Type", $0)] } ?? []) + [
-            ("Cache-Control", self.cacheControl), ("X-Content-Type-Options", "nosniff"),
-            ("Content-Length", String(self.body.utf8.count)),
-        ]
+        let own = [("Cache-Control", self.cacheControl), ("X-Content-Type-Options", "nosniff")]
+        // A 204 has no length (RFC 9110, 8.6).
+        let length = self.status == 204 ? [] : [("Content-Length", String(self.body.utf8.count))]
+        return self.fields + (self.contentType.map { [("Content-Type", $0)] } ?? []) + own + length
     }
 
     /// The head of the answer in HTTP/2.

@@ -198,7 +198,7 @@ final class ViewerHTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         self.viewerIsHTTP10 = head.minorVersion == 0
         self.answersHEAD = head.isMethod("HEAD")
         self.responseIsChunked = false
-        let route = try self.edge.router.route(head)
+        let route = try self.edge.route(head)
         self.machine.requestHeadReceived(keepAlive: head.wantsKeepAlive)
         let hasBody = self.parser.bodyFraming != .none
         if route.destination == .tunnel {

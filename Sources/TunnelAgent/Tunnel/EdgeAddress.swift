@@ -1,4 +1,5 @@
 package import SessionModel
+import UpstreamRelay
 
 /// Where the tunnel is opened, read from an `edgeUrl`.
 package struct EdgeAddress: Sendable, Equatable {

@@ -96,7 +96,7 @@ final class TunnelDialer {
         }
         let key = WebSocketHandshake.randomKey()
         var tunnelConfiguration = TunnelConfiguration(budget: self.budget)
-        tunnelConfiguration.maximumStreams = self.configuration.pool.maximumStreamsPerTunnel
+        tunnelConfiguration.maximumStreams = self.configuration.maximumStreamsPerTunnel
         tunnelConfiguration.name = self.configuration.agentName
         try operations.addHandler(
             TunnelUpgradeHandler(

@@ -1,6 +1,7 @@
 import NIOCore
 import TunnelProtocol
 import TunnelTransport
+import UpstreamRelay
 
 /// One tunnel connection of a slot, from the edge's agreement to its close: hands streams to the relay and everything
 /// about the connection's life to its slot.

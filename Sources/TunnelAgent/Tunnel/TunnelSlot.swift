@@ -1,6 +1,7 @@
 import NIOCore
 import TunnelProtocol
 import TunnelTransport
+import UpstreamRelay
 
 /// One place in the agent's pool of tunnel connections: keeps a connection standing in it.
 ///

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import SessionModel
 import TunnelProtocol
+import UpstreamRelay
 
 /// Keeps the agent's pool of tunnels as large as it should be, until it is told to stop or the session ends.
 ///
@@ -53,7 +54,9 @@ final class TunnelSupervisor {
         self.logger = logger
         self.onEvent = onEvent
         self.onEnd = onEnd
-        self.relay = try LocalRelay(configuration: configuration, eventLoop: eventLoop, onEvent: onEvent)
+        self.relay = try LocalRelay(configuration: configuration.relay, eventLoop: eventLoop) { event in
+            onEvent(TunnelAgentEvent(event))
+        }
         self.dialer = try TunnelDialer(configuration: configuration, eventLoop: eventLoop)
         self.sleepDetector = SleepDetector(configuration.readClocks())
     }

@@ -53,18 +53,51 @@ struct WindowCounterTests {
         }
     }
 
-    @Test("of a day survive a restart; short windows are not kept")
+    @Test("of a day survive a crash exactly when they are small; short windows are not kept")
     func durable() {
         var counters = WindowCounters()
         let day = self.demand(1, window: 86_400, maximum: 2)
         _ = counters.take([day, self.demand(2)], now: Fixture.start)
-        let kept = counters.drainChanges()
+        #expect(counters.needsReservation([day, self.demand(2)]))
+        let kept = counters.drainReservations()
         #expect(kept.map(\.key) == [day.key])
-        #expect(counters.drainChanges().isEmpty)
+        #expect(kept.map(\.count) == [1])
+        #expect(counters.drainReservations().isEmpty)
+        counters.reserved(kept, failed: true)
+        #expect(counters.needsReservation([day]))
+        #expect(counters.drainReservations() == kept)
+        counters.reserved(kept)
+        #expect(!counters.needsReservation([day]))
         var restarted = WindowCounters()
         restarted.restore(kept)
         #expect(restarted.take([day], now: Fixture.start)?.remaining == 0)
         #expect(restarted.take([day], now: Fixture.start)?.retryAfter != nil)
+    }
+
+    @Test("never pass more than a quota over any crashes, and lose at most a twentieth at each", arguments: 1...6)
+    func crashes(seed: Int) {
+        var generator = SeededGenerator(seed: UInt64(seed))
+        let day = self.demand(1, window: 86_400, maximum: 200)
+        var counters = WindowCounters()
+        var (store, passed, crashes): ([CounterState], Int, Int) = ([], 0, 0)
+        while true {
+            guard counters.take([day], now: Fixture.start)?.retryAfter == nil else { break }
+            if counters.needsReservation([day]) || Bool.random(using: &generator) {
+                let wanted = counters.drainReservations()
+                if !wanted.isEmpty { store = wanted }
+                counters.reserved(wanted)
+            }
+            #expect(!counters.needsReservation([day]))
+            passed += 1
+            guard Int.random(in: 0..<40, using: &generator) == 0 else { continue }
+            crashes += 1
+            counters = WindowCounters()
+            counters.restore(store)
+        }
+        #expect(passed <= 200)
+        #expect(passed >= 200 - crashes * 11)
+        // An orderly end loses nothing.
+        #expect(counters.durableCounts().map(\.key) == [day.key])
     }
 
     @Test("strangers cannot push out the counters of keys")

@@ -6,6 +6,7 @@ import NIOSSL
 import Synchronization
 import TunnelAgent
 import TunnelProtocol
+import UpstreamRelay
 
 /// A local app made of HTTP/2 frames: tests read what the agent sent on each stream and send whatever frames they want.
 final class HTTP2App: Sendable {
@@ -209,9 +210,9 @@ struct HTTP2Setup: Sendable {
         let edge = try await FakeEdge.start([.accept(version)])
         let agent = Agent(edge: edge, target: LocalTarget(host: "127.0.0.1", port: app.port)) {
             $0.connections = 1
-            $0.upstreamProtocol = .http2
-            $0.timeouts = options.timeouts
-            $0.pool = options.pool
+            $0.relay.upstreamProtocol = .http2
+            $0.relay.timeouts = options.timeouts
+            $0.relay.pool = options.pool
         }
         func tearDown() async {
             agent.cancel()

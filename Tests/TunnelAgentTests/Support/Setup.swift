@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import TunnelAgent
 import TunnelProtocol
+import UpstreamRelay
 
 /// A running agent between a fake edge and a local app.
 struct Setup: Sendable {
@@ -12,8 +13,8 @@ struct Setup: Sendable {
 
     /// What differs from the defaults.
     struct Options {
-        var timeouts = TunnelAgentConfiguration.Timeouts()
-        var pool = TunnelAgentConfiguration.PoolLimits()
+        var timeouts = LocalRelayConfiguration.Timeouts()
+        var pool = LocalRelayConfiguration.PoolLimits()
     }
 
     /// Runs `body` with an agent that has connected, and takes everything down afterwards.
@@ -26,8 +27,8 @@ struct Setup: Sendable {
         let edge = try await FakeEdge.start([.accept(version)])
         let agent = Agent(edge: edge, target: LocalTarget(host: "127.0.0.1", port: app.port)) {
             $0.connections = 1
-            $0.timeouts = options.timeouts
-            $0.pool = options.pool
+            $0.relay.timeouts = options.timeouts
+            $0.relay.pool = options.pool
         }
         do {
             try await body(Setup(edge: edge, app: app, agent: agent), edge.tunnel())
@@ -82,14 +83,14 @@ final class Agent: Sendable {
     }
 
     /// The summaries so far, once there are `count`.
-    func summaries(_ count: Int) async throws -> [AgentRequestSummary] {
+    func summaries(_ count: Int) async throws -> [RelayedRequestSummary] {
         let events = try await self.events.wait { events in events.count(where: { $0.summary != nil }) >= count }
         return events.compactMap(\.summary)
     }
 }
 
 extension TunnelAgentEvent {
-    var summary: AgentRequestSummary? {
+    var summary: RelayedRequestSummary? {
         if case .request(let summary) = self { summary } else { nil }
     }
 }

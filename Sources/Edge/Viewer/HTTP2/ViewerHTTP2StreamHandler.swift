@@ -113,7 +113,7 @@ final class ViewerHTTP2StreamHandler: ChannelDuplexHandler {
                 limits: self.edge.configuration.parserLimits
             )
             self.answersHEAD = head.isMethod("HEAD")
-            let route = try self.edge.router.route(head)
+            let route = try self.edge.route(head)
             guard route.destination != .tunnel else {
                 return self.sendAnswer(.refusal(DaypassError(.upgradeRequired)))
             }

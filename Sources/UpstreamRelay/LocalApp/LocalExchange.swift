@@ -5,7 +5,7 @@ import TunnelTransport
 
 /// One request of a viewer and its answer by the local app: the owner of one tunnel stream.
 ///
-/// Confined to the agent's event loop; no promise, no task. Request bytes are credited to the edge when the carrier took
+/// Confined to its event loop; no promise, no task. Request bytes are credited to the edge when the carrier took
 /// them; reading the answer stops while the tunnel's queue is full. How the local app is spoken to is the carrier's
 /// business.
 ///
@@ -33,7 +33,7 @@ final class LocalExchange: TunnelStreamDelegate {
     var index = 0
 
     let relay: LocalRelay
-    let tunnel: TunnelConnection
+    let tunnel: any RelayTunnel
     let id: TunnelStreamID
     let head: HTTPHead
     let isWebSocket: Bool
@@ -68,7 +68,7 @@ final class LocalExchange: TunnelStreamDelegate {
 
     init(
         relay: LocalRelay,
-        tunnel: TunnelConnection,
+        tunnel: any RelayTunnel,
         id: TunnelStreamID,
         kind: TunnelStreamKind,
         head: HTTPHead,
@@ -275,7 +275,7 @@ final class LocalExchange: TunnelStreamDelegate {
         self.finish(.completed)
     }
 
-    private func finish(_ outcome: AgentRequestSummary.Outcome) {
+    private func finish(_ outcome: RelayedRequestSummary.Outcome) {
         guard !self.isFinished else { return }
         self.isFinished = true
         if let carrier = self.carrier {
@@ -294,7 +294,7 @@ final class LocalExchange: TunnelStreamDelegate {
         }
         self.relay.finished(
             self,
-            summary: AgentRequestSummary(
+            summary: RelayedRequestSummary(
                 method: self.head.methodString,
                 path: target,
                 status: self.status,

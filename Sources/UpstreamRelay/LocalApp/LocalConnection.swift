@@ -12,7 +12,7 @@ import Darwin
 
 /// One TCP connection to the local app that speaks HTTP/1.1: reads its answers for whichever exchange has the connection now.
 ///
-/// Confined to the agent's event loop. Reading stops while the exchange says so: the channel's own reads are held back
+/// Confined to its event loop. Reading stops while the exchange says so: the channel's own reads are held back
 /// and bytes already read stay unparsed, so that a slow viewer slows the local app down and nothing piles up here. The
 /// socket's receive buffer is bounded as well (`LocalDialer`), because NIO reads it empty when the peer has closed.
 final class LocalConnection: ChannelDuplexHandler, LocalCarrier {

@@ -5,7 +5,7 @@ import NIOTLS
 
 /// One HTTP/2 connection to the local app: opens streams and knows how many more it takes.
 ///
-/// Confined to the agent's event loop. It stands in the pipeline behind SwiftNIO's HTTP/2 handler, which frames, multiplexes
+/// Confined to its event loop. It stands in the pipeline behind SwiftNIO's HTTP/2 handler, which frames, multiplexes
 /// and keeps windows; here arrive the frames that belong to no stream.
 ///
 /// ```

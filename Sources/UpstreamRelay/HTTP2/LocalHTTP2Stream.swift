@@ -6,7 +6,7 @@ import TunnelProtocol
 
 /// One stream of an HTTP/2 connection to the local app: carries one exchange.
 ///
-/// Confined to the agent's event loop. While the exchange holds reads nothing more is asked of the stream, whose window then
+/// Confined to its event loop. While the exchange holds reads nothing more is asked of the stream, whose window then
 /// closes; what arrives nevertheless, at most two windows, waits here.
 final class LocalHTTP2Stream: ChannelDuplexHandler, LocalCarrier {
     typealias InboundIn = HTTP2Frame.FramePayload

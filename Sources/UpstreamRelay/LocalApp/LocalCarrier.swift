@@ -4,7 +4,7 @@ import ProxySemantics
 /// The way from one exchange to the local app, as the exchange sees it: an HTTP/1.1 connection for as long as the exchange
 /// has it, or one stream of an HTTP/2 connection.
 ///
-/// Confined to the agent's event loop. The other way, a carrier calls the exchange: `received…` for the parts of the
+/// Confined to its event loop. The other way, a carrier calls the exchange: `received…` for the parts of the
 /// answer, `localAppWritable`, and one of `localAppClosed` and `localAppRefused` if the carrier ends before the exchange
 /// gave it up. The four ways to give a carrier up are `finish`, `stopRequest`, `close` and `abort`; after one of them the
 /// exchange is not called again.
@@ -70,7 +70,7 @@ protocol LocalCarrier: AnyObject {
 
 /// Where exchanges get their carriers: bounded in number, with a bounded queue of those that wait for one.
 ///
-/// Confined to the agent's event loop. Calls `LocalExchange.begin(on:)` at once or later, or
+/// Confined to its event loop. Calls `LocalExchange.begin(on:)` at once or later, or
 /// `LocalExchange.localAppUnreachable(_:)`.
 protocol LocalCarrierPool: AnyObject {
     /// Gives `exchange` a carrier, at once if possible; false when too many wait already.

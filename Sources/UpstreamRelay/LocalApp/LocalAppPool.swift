@@ -3,11 +3,11 @@ import NIOCore
 
 /// The HTTP/1.1 connections to the local app: kept while they are useful, bounded in number, handed out one exchange at a time.
 ///
-/// Confined to the agent's event loop. A connection comes back only after a complete request and a complete answer that
+/// Confined to its event loop. A connection comes back only after a complete request and a complete answer that
 /// allows another; the one used last is used first, so that a quiet pool shrinks to what is needed.
 final class LocalAppPool: LocalCarrierPool {
     private let dialer: LocalDialer
-    private let limits: TunnelAgentConfiguration.PoolLimits
+    private let limits: LocalRelayConfiguration.PoolLimits
     private let idleTimeout: TimeAmount
     private let onReachability: (Bool) -> Void
 
@@ -30,7 +30,7 @@ final class LocalAppPool: LocalCarrierPool {
     ///   - onReachability: called when connecting starts to fail (false) and when it works again (true).
     init(
         dialer: LocalDialer,
-        limits: TunnelAgentConfiguration.PoolLimits,
+        limits: LocalRelayConfiguration.PoolLimits,
         idleTimeout: TimeAmount,
         onReachability: @escaping (Bool) -> Void
     ) {

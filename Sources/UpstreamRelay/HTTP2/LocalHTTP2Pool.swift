@@ -4,14 +4,14 @@ import TunnelProtocol
 
 /// The HTTP/2 connections to the local app: one, and more only while it has as many streams as the local app allows.
 ///
-/// Confined to the agent's event loop. Exchanges without a place wait in turn, a bounded number of them.
+/// Confined to its event loop. Exchanges without a place wait in turn, a bounded number of them.
 final class LocalHTTP2Pool: LocalCarrierPool {
     private let dialer: LocalDialer
     private let scheme: LocalTarget.Scheme
-    private let limits: TunnelAgentConfiguration.PoolLimits
-    private let timeouts: TunnelAgentConfiguration.Timeouts
+    private let limits: LocalRelayConfiguration.PoolLimits
+    private let timeouts: LocalRelayConfiguration.Timeouts
     private let eventLoop: any EventLoop
-    private let onEvent: (TunnelAgentEvent) -> Void
+    private let onEvent: (LocalRelayEvent) -> Void
 
     /// All that exist or are being made, those that drain as well; the oldest first.
     private var connections: [LocalHTTP2Connection] = []
@@ -33,10 +33,10 @@ final class LocalHTTP2Pool: LocalCarrierPool {
     ///     HTTP/2.
     init(
         dialer: LocalDialer,
-        limits: TunnelAgentConfiguration.PoolLimits,
-        timeouts: TunnelAgentConfiguration.Timeouts,
+        limits: LocalRelayConfiguration.PoolLimits,
+        timeouts: LocalRelayConfiguration.Timeouts,
         eventLoop: any EventLoop,
-        onEvent: @escaping (TunnelAgentEvent) -> Void
+        onEvent: @escaping (LocalRelayEvent) -> Void
     ) {
         self.dialer = dialer
         self.scheme = dialer.usesTLS ? .https : .http

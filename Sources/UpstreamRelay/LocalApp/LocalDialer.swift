@@ -4,7 +4,7 @@ import NIOSSL
 
 /// Opens connections to the local app.
 ///
-/// Confined to the agent's event loop. `localhost` means both loopback addresses: IPv6 is tried first (RFC 8305, 4),
+/// Confined to its event loop. `localhost` means both loopback addresses: IPv6 is tried first (RFC 8305, 4),
 /// and the one that answered last is tried first the next time.
 final class LocalDialer {
     /// Adds to a new channel's pipeline, behind TLS, what speaks to the local app.

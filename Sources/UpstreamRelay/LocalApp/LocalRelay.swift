@@ -1,13 +1,13 @@
-import NIOCore
+package import NIOCore
 import ProxySemantics
-import TunnelProtocol
-import TunnelTransport
+package import TunnelProtocol
+package import TunnelTransport
 
 /// Takes the streams of all tunnels of one agent to the local app.
 ///
-/// Confined to the agent's event loop. Owns the pool and the list of exchanges, whose waits it bounds with one timer
+/// Confined to its event loop. Owns the pool and the list of exchanges, whose waits it bounds with one timer
 /// for all of them: a timer per request would cost more than the request's own bookkeeping.
-final class LocalRelay {
+package final class LocalRelay {
     /// How heads change.
     let mapping: LocalHeadMapping
     /// What carries requests to the local app.
@@ -18,7 +18,7 @@ final class LocalRelay {
     private let eventLoop: any EventLoop
     private let responseHeadTimeout: TimeAmount
     private let sweepInterval: TimeAmount
-    private let onEvent: (TunnelAgentEvent) -> Void
+    private let onEvent: (LocalRelayEvent) -> Void
     private var exchanges: [LocalExchange] = []
     private var sweeper: Scheduled<Void>?
     private var onIdle: (() -> Void)?
@@ -26,10 +26,10 @@ final class LocalRelay {
     /// Prepares to relay; nothing is connected yet.
     ///
     /// - Throws: an error of NIOSSL when the system's trust roots cannot be loaded for an `https` target.
-    init(
-        configuration: TunnelAgentConfiguration,
+    package init(
+        configuration: LocalRelayConfiguration,
         eventLoop: any EventLoop,
-        onEvent: @escaping (TunnelAgentEvent) -> Void
+        onEvent: @escaping (LocalRelayEvent) -> Void
     ) throws {
         let timeouts = configuration.timeouts
         self.eventLoop = eventLoop
@@ -73,7 +73,7 @@ final class LocalRelay {
     }
 
     /// Starts the timer that bounds every wait.
-    func start() {
+    package func start() {
         self.sweeper = self.eventLoop.assumeIsolated()
             .scheduleTask(in: self.sweepInterval) {
                 self.sweep(now: .now())
@@ -82,7 +82,7 @@ final class LocalRelay {
     }
 
     /// Stops the timer, cuts what is still open and closes the connections.
-    func stop() {
+    package func stop() {
         self.sweeper?.cancel()
         self.sweeper = nil
         while let exchange = self.exchanges.last { exchange.cancel() }
@@ -90,19 +90,19 @@ final class LocalRelay {
     }
 
     /// Calls `action` once, when no request is open; WebSockets, which have no end of their own, do not count.
-    func whenIdle(_ action: @escaping () -> Void) {
+    package func whenIdle(_ action: @escaping () -> Void) {
         if self.hasOpenRequests { self.onIdle = action } else { action() }
     }
 
     private var hasOpenRequests: Bool { self.exchanges.contains { !$0.isWebSocket } }
 
     /// A tunnel delivered a new stream; nil refuses it (nothing was started, trying again is safe).
-    func accept(
+    package func accept(
         _ id: TunnelStreamID,
         kind: TunnelStreamKind,
         head block: ByteBuffer,
         end: Bool,
-        on tunnel: TunnelConnection
+        on tunnel: any RelayTunnel
     ) -> (any TunnelStreamDelegate)? {
         let head: HTTPHead
         let body: RequestBodyStateMachine
@@ -132,7 +132,7 @@ final class LocalRelay {
     }
 
     /// An exchange is over.
-    func finished(_ exchange: LocalExchange, summary: AgentRequestSummary) {
+    func finished(_ exchange: LocalExchange, summary: RelayedRequestSummary) {
         self.forget(exchange)
         self.onEvent(.request(summary))
         if let action = self.onIdle, !self.hasOpenRequests {
@@ -157,7 +157,7 @@ final class LocalRelay {
     }
 
     /// What the edge should not have sent: it is told so once the stream exists.
-    private func refuseInvalid(_ id: TunnelStreamID, on tunnel: TunnelConnection) -> any TunnelStreamDelegate {
+    private func refuseInvalid(_ id: TunnelStreamID, on tunnel: any RelayTunnel) -> any TunnelStreamDelegate {
         self.eventLoop.assumeIsolated().execute { tunnel.reset(id, .protocolError) }
         return InvalidStream()
     }
