@@ -60,11 +60,12 @@ package final class InMemoryGatewayStore: GatewayStore {
             return (key.createdAt, id.number)
         }
         return Array(
-            all.values.filter { key in
-                (tenant == nil || key.tenant == tenant) && start.map { (key.createdAt, key.id.number) < $0 } ?? true
-            }
-            .sorted { ($0.createdAt, $0.id.number) > ($1.createdAt, $1.id.number) }
-            .prefix(pageSize(limit))
+            all.values
+                .filter { key in
+                    (tenant == nil || key.tenant == tenant) && start.map { (key.createdAt, key.id.number) < $0 } ?? true
+                }
+                .sorted { ($0.createdAt, $0.id.number) > ($1.createdAt, $1.id.number) }
+                .prefix(pageSize(limit))
         )
     }
 
@@ -130,10 +131,11 @@ package final class InMemoryGatewayStore: GatewayStore {
                     && (query.key == nil || query.key == key.key)
             }
         guard found.count <= limit else { throw GatewayRefusals.tooMuchUsage(limit) }
-        return found.map { key, count in
-            UsageCount(start: key.start, tenant: key.tenant, key: key.key, code: key.code, count: count)
-        }
-        .sorted { $0.order < $1.order }
+        return
+            found.map { key, count in
+                UsageCount(start: key.start, tenant: key.tenant, key: key.key, code: key.code, count: count)
+            }
+            .sorted { $0.order < $1.order }
     }
 
     package func noteLastUse(_ uses: [KeyUse]) async throws {

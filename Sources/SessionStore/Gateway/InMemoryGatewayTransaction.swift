@@ -55,7 +55,8 @@ final class InMemoryGatewayTransaction: GatewayTransaction {
         }
         let isTaken = self.state.keys.values.contains { other in
             other.id != key.id
-                && (other.digest == key.digest || (other.retired != nil && other.retired?.digest == key.retired?.digest))
+                && (other.digest == key.digest
+                    || (other.retired != nil && other.retired?.digest == key.retired?.digest))
         }
         guard !isTaken else { throw DaypassError(.conflict) }
         self.state.keys[key.id] = key
