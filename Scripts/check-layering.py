@@ -79,6 +79,18 @@ ALLOWED = {
         "Musl": LIBC,
         "Darwin": LIBC,
     },
+    "GatewayService": {
+        "SessionModel": VALUES,
+        "AccessControl": "what a session token says, and the form it is signed in",
+        "SessionStore": "the store it keeps everything in",
+        "JWTKit": "Ed25519 signatures of session tokens",
+        "Crypto": HASH,
+        "Foundation": "raw keys as Data, which is how JWTKit gives and takes them",
+        "ServiceLifecycle": RUN,
+        "Configuration": READ,
+        "Logging": LOG,
+        "Synchronization": LOCK,
+    },
     "TunnelTransport": {
         "SessionModel": VALUES,
         "TunnelProtocol": "the state machines it carries out",

@@ -73,5 +73,6 @@ let storeMigrations: DatabaseMigrator = {
                 """
         )
     }
+    migrator.registerMigration("0002 API gateway") { db in try db.execute(sql: gatewaySchema) }
     return migrator
 }()

@@ -6,7 +6,7 @@ import SessionStore
 extension SQLiteSessionStore {
     package func auditEvents(of id: SessionID?, limit: Int) async throws -> [AuditEvent] {
         try await self.read { db in
-            let columns = "SELECT session_id, at, actor_name, actor_address, action, summary, number FROM audit_event"
+            let columns = "SELECT \(Self.auditColumns) FROM audit_event"
             let rows =
                 if let id {
                     try Row.fetchAll(
@@ -19,22 +19,7 @@ extension SQLiteSessionStore {
                         arguments: [pageSize(limit)]
                     )
                 }
-            return try rows.map { row in
-                let sessionID: String? = row[0]
-                guard
-                    let action = AuditEvent.Action(rawValue: row[4]),
-                    let id = sessionID.map(SessionID.init) ?? .some(nil)
-                else {
-                    throw StoreFailure("Row \(row[6] as Int64) of the table audit_event is damaged. Restore a backup.")
-                }
-                return AuditEvent(
-                    sessionID: id,
-                    at: Timestamp(millisecondsSinceEpoch: row[1]),
-                    actor: Actor(name: row[2], address: row[3]),
-                    action: action,
-                    summary: row[5]
-                )
-            }
+            return try rows.map { try Self.auditEvent($0) }
         }
     }
 
@@ -115,17 +100,41 @@ extension SQLiteSessionStore {
         }
     }
 
+    /// The columns `auditEvent` reads.
+    static let auditColumns = "session_id, at, actor_name, actor_address, action, summary, tenant, number"
+
+    /// Reads a row of `auditColumns`.
+    static func auditEvent(_ row: Row) throws -> AuditEvent {
+        let sessionID: String? = row[0]
+        let tenant: String? = row[6]
+        guard
+            let action = AuditEvent.Action(rawValue: row[4]),
+            let id = sessionID.map(SessionID.init) ?? .some(nil),
+            let slug = tenant.map({ Slug($0) }) ?? .some(nil)
+        else {
+            throw StoreFailure("Row \(row[7] as Int64) of the table audit_event is damaged. Restore a backup.")
+        }
+        return AuditEvent(
+            sessionID: id,
+            tenant: slug,
+            at: Timestamp(millisecondsSinceEpoch: row[1]),
+            actor: Actor(name: row[2], address: row[3]),
+            action: action,
+            summary: row[5]
+        )
+    }
+
     /// Adds an audit event in the transaction of what it tells.
     static func append(_ event: AuditEvent, _ db: Database) throws {
         try db.cachedStatement(
             sql: """
-                INSERT INTO audit_event (session_id, at, actor_name, actor_address, action, summary)
-                VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO audit_event (session_id, at, actor_name, actor_address, action, summary, tenant)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
         )
         .execute(arguments: [
             event.sessionID?.rawValue, event.at.millisecondsSinceEpoch, event.actor.name, event.actor.address,
-            event.action.rawValue, event.summary,
+            event.action.rawValue, event.summary, event.tenant?.rawValue,
         ])
     }
 

@@ -50,7 +50,7 @@ package struct SessionServiceConfiguration: Equatable, Sendable {
 
 extension ConfigReader {
     /// The integer under `key`, or the default; throws `validation_error` naming the key if it is not in `range`.
-    func count(_ key: String, default defaultValue: Int, in range: ClosedRange<Int>) throws -> Int {
+    package func count(_ key: String, default defaultValue: Int, in range: ClosedRange<Int>) throws -> Int {
         let value = self.int(forKey: ConfigKey(key), default: defaultValue)
         guard range.contains(value) else {
             let message = "must be from \(range.lowerBound) to \(range.upperBound)"
