@@ -71,7 +71,12 @@ package struct DaypassServer: Sendable {
             clock: self.clock
         )
         let (bound, edgeIsBound) = AsyncStream.makeStream(of: SocketAddress.self, bufferingPolicy: .bufferingNewest(1))
-        let gate = GatewayGate(snapshot: GatewaySnapshot(issuer: ""))
+        let gateway = try await GatewayParts(
+            store: self.store,
+            configuration: self.configuration.gateway,
+            clock: self.clock,
+            logger: self.logger
+        )
         // Viewers may use up what the system allows but not the descriptors everything else needs.
         var edgeConfiguration = self.configuration.edge
         edgeConfiguration.inheritedSocket = InheritedSockets.ofThisProcess().socket(named: "edge")
@@ -82,13 +87,13 @@ package struct DaypassServer: Sendable {
             sessions: sessions,
             feed: feed,
             initialSessions: try await self.rememberedSessions(),
-            gate: gate,
+            gate: gateway.gate,
             signingKey: self.data.signingKey,
             clock: self.clock,
             logger: self.logger
         ) { edgeIsBound.yield($0) }
         let control = ControlAfterEdge(bound: bound) { port in
-            self.control(edgePort: port, sessions: sessions, edge: edge, onReady: onReady)
+            self.control(edgePort: port, sessions: sessions, edge: edge, gateway: gateway, onReady: onReady)
         }
         let forgetter = SessionForgetter(
             store: self.store,
@@ -98,7 +103,7 @@ package struct DaypassServer: Sendable {
             logger: self.logger
         )
         let services: [any Service] = [
-            forgetter,
+            forgetter, gateway.flusher,
             Listener(name: "the control API", address: self.configuration.controlAddress, service: control),
             Listener(name: "the edge", address: self.configuration.edgeAddress, service: edge),
         ]
@@ -121,9 +126,11 @@ package struct DaypassServer: Sendable {
         edgePort: Int,
         sessions: SessionService,
         edge: EdgeService,
+        gateway: GatewayParts,
         onReady: @escaping @Sendable (Addresses) -> Void
     ) -> ControlAPIService {
         let publicAddress = self.configuration.publicAddress(edgePort: edgePort)
+        gateway.gate.update { $0.issuer = publicAddress.base }
         var control = self.configuration.control
         control.publicAddress = publicAddress
         control.access = self.configuration.access ?? .suited(to: publicAddress)

@@ -2,13 +2,14 @@ package import Configuration
 package import ControlAPI
 package import Edge
 import Foundation
+package import GatewayService
 package import SessionModel
 package import SessionStore
 
 /// Everything `daypass serve` can be told, read once at the start.
 ///
 /// Each part reads its own scope and documents its keys there: `control` (`ControlAPIConfiguration`), `edge`
-/// (`EdgeConfiguration`), `sessions` (`SessionServiceConfiguration`, `SessionForgetterConfiguration`). What concerns
+/// (`EdgeConfiguration`), `sessions` (`SessionServiceConfiguration`, `SessionForgetterConfiguration`), `gateway` (`GatewayServiceConfiguration`). What concerns
 /// several parts stands at the top and is given to them here.
 package struct ServerConfiguration: Sendable {
     /// The control API; its public address, access and admin token are decided when the edge is bound.
@@ -19,6 +20,8 @@ package struct ServerConfiguration: Sendable {
     package var sessions: SessionServiceConfiguration
     /// What is forgotten, and when.
     package var forgetting: SessionForgetterConfiguration
+    /// What the API gateway keeps, and how long.
+    package var gateway: GatewayServiceConfiguration
     /// Who may call the control API without a credential; nil decides by the public address.
     package var access: ControlAccess?
     /// The data folder.
@@ -40,6 +43,7 @@ package struct ServerConfiguration: Sendable {
         if self.control.trustedProxies.isEmpty { self.control.trustedProxies = self.edge.trustedProxies }
         self.sessions = try SessionServiceConfiguration(config: config.scoped(to: "sessions"))
         self.forgetting = try SessionForgetterConfiguration(config: config.scoped(to: "sessions"))
+        self.gateway = try GatewayServiceConfiguration(config: config.scoped(to: "gateway"))
         self.access = config.string(forKey: "control.auth") == nil ? nil : self.control.access
         self.dataPath = config.string(forKey: "data", default: defaultDataPath)
         if let style = config.string(forKey: "urlStyle") {
@@ -84,6 +88,7 @@ package struct ServerConfiguration: Sendable {
         self.control = ControlAPIConfiguration(port: 0, publicAddress: .anyLoopback)
         self.sessions = SessionServiceConfiguration()
         self.forgetting = SessionForgetterConfiguration()
+        self.gateway = GatewayServiceConfiguration()
         self.access = .local
         self.dataPath = dataPath
     }

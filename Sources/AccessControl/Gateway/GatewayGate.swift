@@ -19,11 +19,6 @@ package final class GatewayGate: Sendable {
         init(_ snapshot: GatewaySnapshot) { self.snapshot = snapshot }
     }
 
-    private struct Signer {
-        var sign: @Sendable (SessionClaims) throws -> String
-        var keySet: String
-    }
-
     private let prepared: Mutex<Prepared>
     /// Held while a change is made, so that two changes never start from the same snapshot.
     private let changing = Mutex(())
@@ -31,7 +26,8 @@ package final class GatewayGate: Sendable {
     private let counters = Mutex(WindowCounters())
     private let revoked = Mutex(RevokedSessions())
     private let tokens = Mutex(VerifiedTokens(keyIDs: [], isGood: { _ in false }))
-    private let signer = Mutex<Signer?>(nil)
+    private let signer = Mutex<(@Sendable (SessionClaims) throws -> String)?>(nil)
+    private let keySet = Mutex<(@Sendable () -> String)?>(nil)
     private let usage = Mutex(GatewayUsage())
     private let receivers = Mutex<[@Sendable (Event) -> Void]>([])
     private let reserver = Mutex<(@Sendable (@escaping @Sendable (Bool) -> Void) -> Void)?>(nil)
@@ -84,28 +80,31 @@ package final class GatewayGate: Sendable {
 
     // MARK: Tokens
 
-    /// Replaces the keys that verify tokens, what signs them, and the text of the JWK set that is published.
+    /// Replaces the keys that verify tokens, and what signs them.
     package func useTokens(
         keyIDs: Set<String>,
-        keySet: String,
         isGood: @escaping @Sendable (UnverifiedToken) -> Bool,
         sign: @escaping @Sendable (SessionClaims) throws -> String
     ) {
         self.tokens.withLock { $0 = VerifiedTokens(keyIDs: keyIDs, isGood: isGood) }
-        self.signer.withLock { $0 = Signer(sign: sign, keySet: keySet) }
+        self.signer.withLock { $0 = sign }
     }
 
-    /// The public keys of tokens as a JWK set (RFC 7517).
-    package var tokenKeySet: String { self.signer.withLock { $0?.keySet } ?? #"{"keys":[]}"# }
+    /// Says what the public keys of tokens are, as a JWK set (RFC 7517), whenever somebody asks.
+    package func publishKeySet(_ text: @escaping @Sendable () -> String) { self.keySet.withLock { $0 = text } }
+
+    /// The public keys of tokens as a JWK set.
+    package var tokenKeySet: String { self.keySet.withLock { $0 }?() ?? #"{"keys":[]}"# }
 
     /// Signs a token; throws when there is no key to sign with.
     package func sign(_ claims: SessionClaims) throws -> String {
-        guard let signer = self.signer.withLock({ $0 }) else { throw DaypassError(.serviceUnavailable) }
-        return try signer.sign(claims)
+        guard let sign = self.signer.withLock({ $0 }) else { throw DaypassError(.serviceUnavailable) }
+        return try sign(claims)
     }
 
     /// Takes a session back at once; false when there is no room to remember it (`RevokedSessions.revoke`).
-    package func revoke(_ session: BrowserSessionID, until: Timestamp, now: Timestamp) -> Bool {
+    package func revoke(_ session: BrowserSessionID, until: Timestamp) -> Bool {
+        let now = until + (.zero - RevokedSessions.memory)
         let isKept = self.revoked.withLock { $0.revoke(session, until: until, now: now) }
         self.announce()
         return isKept
