@@ -24,6 +24,8 @@ package struct ControlAPIConfiguration: Sendable {
     package var requestTimeout: Duration
     /// The largest request body in bytes; more is answered 413.
     package var maximumBodyBytes: Int
+    /// The same for the admin's calls that take tenants with their routes.
+    package var maximumDeclarationBytes: Int
     /// Failed attempts one address may make within a minute before it is refused for a while.
     package var failedAttemptLimit: Int
     /// For how long an address is refused then.
@@ -50,9 +52,15 @@ package struct ControlAPIConfiguration: Sendable {
         self.idleTimeout = .seconds(30)
         self.requestTimeout = .seconds(15)
         self.maximumBodyBytes = 64 * 1024
+        self.maximumDeclarationBytes = 1024 * 1024
         self.failedAttemptLimit = 20
         self.failedAttemptRefusal = .seconds(60)
         self.trustedProxies = []
+    }
+
+    /// The largest request body of one call, in bytes.
+    package func maximumBodyBytes(of operation: ControlOperation) -> Int {
+        operation.takesDeclarations ? self.maximumDeclarationBytes : self.maximumBodyBytes
     }
 
     /// Reads a configuration; the reader is already scoped to this component.

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 package import Logging
@@ -21,6 +22,7 @@ package struct ControlAPIService: Service {
         tokens: any AccessTokenManagement,
         live: any LiveSessions,
         metrics: [any MetricsSource],
+        gateway: GatewayDependencies? = nil,
         readiness: @escaping @Sendable () async -> Bool,
         clock: @escaping WallClock,
         logger: Logger,
@@ -36,6 +38,7 @@ package struct ControlAPIService: Service {
                 tokens: tokens,
                 live: live,
                 metrics: metrics,
+                gateway: gateway,
                 readiness: readiness,
                 clock: clock
             ),
@@ -62,10 +65,20 @@ package struct ControlAPIService: Service {
 
     private var channelConfiguration: HTTP1Channel.Configuration {
         let requestTimeout = TimeAmount(self.configuration.requestTimeout)
-        let maximumBodyBytes = self.configuration.maximumBodyBytes
+        let configuration = self.configuration
+        let routes = RouteTable()
         return HTTP1Channel.Configuration(
             additionalChannelHandlers: [
-                RequestArrivalHandler(requestTimeout: requestTimeout, maximumBodyBytes: maximumBodyBytes)
+                RequestArrivalHandler(requestTimeout: requestTimeout) { head in
+                    let path = head.path.map { $0.prefix { $0 != "?" } } ?? ""
+                    guard
+                        case .operation(let operation, _) = routes.match(
+                            method: head.method.rawValue,
+                            path: String(path)
+                        )
+                    else { return configuration.maximumBodyBytes }
+                    return configuration.maximumBodyBytes(of: operation)
+                }
             ],
             // Also the time a head may take: the clock runs from the connection's start or the answer before.
             idleTimeout: TimeAmount(self.configuration.idleTimeout),

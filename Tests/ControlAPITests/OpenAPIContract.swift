@@ -21,8 +21,11 @@ struct OpenAPIContract {
             return ["status \(answer.status) is not documented"]
         }
         if case .string(let reference)? = response["$ref"] { response = self.reference(reference) }
-        guard let content = response["content"]?[answer.contentType] else {
-            return ["content type \(answer.contentType) is not documented for \(answer.status)"]
+        guard let contentType = answer.contentType else {
+            return response["content"] == nil && answer.body.isEmpty ? [] : ["the body is missing"]
+        }
+        guard let content = response["content"]?[contentType] else {
+            return ["content type \(contentType) is not documented for \(answer.status)"]
         }
         var problems: [String] = []
         if case .object(let headers)? = response["headers"] {

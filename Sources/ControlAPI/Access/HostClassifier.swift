@@ -1,3 +1,5 @@
+import SessionModel
+
 /// What the text of a `Host` field says about where a call may come from.
 package enum HostClassifier {
     /// The host of a `Host` field in lower case, without port; nil unless it is a name or a literal with, at most, a
@@ -17,6 +19,18 @@ package enum HostClassifier {
         }
         let host = authority[..<end]
         return host.isEmpty ? nil : String(host)
+    }
+
+    /// As `host(ofAuthority:)`, for a field that another program wrote: nil also for characters that no name and no literal
+    /// has, such as the comma of a list or an escape.
+    package static func plainHost(ofAuthority authority: String?) -> String? {
+        guard let host = self.host(ofAuthority: authority) else { return nil }
+        let isLiteral = host.hasPrefix("[")
+        let isPlain = host.utf8.allSatisfy { byte in
+            isBase36(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
+                || isLiteral && (byte == UInt8(ascii: ":") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]"))
+        }
+        return isPlain ? host : nil
     }
 
     /// Whether a host cannot be a name that a stranger's name server answers for: address literals, names without a

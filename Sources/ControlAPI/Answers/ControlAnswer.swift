@@ -4,8 +4,8 @@ package import SessionModel
 package struct ControlAnswer: Equatable, Sendable {
     /// HTTP status.
     package var status: Int
-    /// Media type of the body.
-    package var contentType: String
+    /// Media type of the body; nil when there is none.
+    package var contentType: String?
     /// The whole body.
     package var body: String
     /// Further fields.
@@ -16,6 +16,14 @@ package struct ControlAnswer: Equatable, Sendable {
         self.status = status
         self.contentType = "application/json"
         self.body = body.text
+        self.fields = fields
+    }
+
+    /// An answer without a body.
+    package init(emptyWith status: Int, fields: [String: String] = [:]) {
+        self.status = status
+        self.contentType = nil
+        self.body = ""
         self.fields = fields
     }
 

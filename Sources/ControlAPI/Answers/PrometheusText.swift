@@ -60,8 +60,8 @@ package final class ControlRequestCounts: MetricsSource {
     /// Counters at zero.
     package init() {}
 
-    func count(_ operation: ControlOperation?, status: Int) {
-        let key = Key(operation: operation?.rawValue ?? "unmatched", status: status)
+    func count(_ operation: String, status: Int) {
+        let key = Key(operation: operation, status: status)
         self.counts.withLock { $0[key, default: 0] += 1 }
     }
 

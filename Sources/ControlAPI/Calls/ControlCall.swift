@@ -43,14 +43,17 @@ struct ControlCall: Sendable {
         return values
     }
 
-    /// The `limit` parameter, 1…100, 20 when absent.
+    /// The `limit` parameter, within what the call answers at most.
     ///
     /// Throws `validation_error`.
-    static func limit(_ query: [ControlOperation.QueryParameter: String]) throws(DaypassError) -> Int {
-        guard let text = query[.limit] else { return 20 }
-        guard text.utf8.count <= 3, text.utf8.allSatisfy({ (48...57).contains($0) }), let limit = Int(text),
-            (1...100).contains(limit)
-        else { throw Self.invalid(.limit, "must be an integer from 1 to 100") }
+    func limit(_ query: [ControlOperation.QueryParameter: String]) throws(DaypassError) -> Int {
+        let (range, standard) = self.operation.pageSize
+        guard let text = query[.limit] else { return standard }
+        guard text.utf8.count <= 4, text.utf8.allSatisfy({ (48...57).contains($0) }), let limit = Int(text),
+            range.contains(limit)
+        else {
+            throw Self.invalid(.limit, "must be an integer from \(range.lowerBound) to \(range.upperBound)")
+        }
         return limit
     }
 

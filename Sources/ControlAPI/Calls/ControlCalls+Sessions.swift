@@ -21,7 +21,7 @@ extension ControlCalls {
     func listSessions(_ call: ControlCall) async throws -> ControlAnswer {
         let query = try call.query()
         let after = try ControlCall.sessionID(.after, query)
-        let limit = try ControlCall.limit(query)
+        let limit = try call.limit(query)
         // One more than asked for says whether there is a next page.
         let records: [SessionRecord]
         do {

@@ -7,16 +7,20 @@ package struct ControlDependencies: Sendable {
     let tokens: any AccessTokenManagement
     let live: any LiveSessions
     let metrics: [any MetricsSource]
+    let gateway: GatewayDependencies?
     let readiness: @Sendable () async -> Bool
     let clock: WallClock
 
     /// Names everything the calls need; `readiness` is asked by `GET /ready`.
+    ///
+    /// Without `gateway` the calls about the API gateway are refused, and forward-auth is not there.
     package init(
         configuration: ControlAPIConfiguration,
         sessions: any SessionManagement,
         tokens: any AccessTokenManagement,
         live: any LiveSessions,
         metrics: [any MetricsSource],
+        gateway: GatewayDependencies? = nil,
         readiness: @escaping @Sendable () async -> Bool,
         clock: @escaping WallClock
     ) {
@@ -25,6 +29,7 @@ package struct ControlDependencies: Sendable {
         self.tokens = tokens
         self.live = live
         self.metrics = metrics
+        self.gateway = gateway
         self.readiness = readiness
         self.clock = clock
     }

@@ -23,11 +23,39 @@ package enum ControlOperation: String, CaseIterable, Sendable {
     case getReadiness
     case getMetrics
     case getOpenAPI
+    // The API gateway.
+    case listTenants
+    case createTenant
+    case getTenant
+    case putTenant
+    case deleteTenant
+    case setTenantStatus
+    case listRoutes
+    case putRoutes
+    case listPlans
+    case putPlan
+    case deletePlan
+    case listKeys
+    case createKey
+    case getKey
+    case updateKey
+    case rotateKey
+    case revokeKey
+    case revokeKeySessions
+    case revokeBrowserSession
+    case listSigningKeys
+    case rotateSigningKey
+    case applyDeclaration
+    case listUsage
+    case listRefusals
+    case listGatewayEvents
+    case explainRequest
 
     /// The methods calls are made with; `HEAD` is answered wherever `GET` is.
     package enum Method: String, CaseIterable, Sendable {
         case get = "GET"
         case post = "POST"
+        case put = "PUT"
         case delete = "DELETE"
     }
 
@@ -35,11 +63,15 @@ package enum ControlOperation: String, CaseIterable, Sendable {
     package var method: Method {
         switch self {
         case .createSession, .updatePolicy, .kickViewer, .pauseSession, .resumeSession, .closeSession,
-            .rotatePassword, .createToken:
+            .rotatePassword, .createToken, .createTenant, .setTenantStatus, .createKey, .updateKey, .rotateKey,
+            .revokeKey, .revokeKeySessions, .revokeBrowserSession, .rotateSigningKey, .applyDeclaration,
+            .explainRequest:
             .post
-        case .deleteSession, .revokeToken: .delete
+        case .putTenant, .putRoutes, .putPlan: .put
+        case .deleteSession, .revokeToken, .deleteTenant, .deletePlan: .delete
         case .listSessions, .getSession, .getSessionBySlug, .listViewers, .listTokens, .listAuditEvents, .getHealth,
-            .getReadiness, .getMetrics, .getOpenAPI:
+            .getReadiness, .getMetrics, .getOpenAPI, .listTenants, .getTenant, .listRoutes, .listPlans, .listKeys,
+            .getKey, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents:
             .get
         }
     }
@@ -64,6 +96,25 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case .getReadiness: "/ready"
         case .getMetrics: "/metrics"
         case .getOpenAPI: "/openapi.json"
+        case .listTenants, .createTenant: "/admin/v1/tenants"
+        case .getTenant, .putTenant, .deleteTenant: "/admin/v1/tenants/{slug}"
+        case .setTenantStatus: "/admin/v1/tenants/{slug}/status"
+        case .listRoutes, .putRoutes: "/admin/v1/routes/{slug}"
+        case .listPlans: "/admin/v1/plans"
+        case .putPlan, .deletePlan: "/admin/v1/plans/{name}"
+        case .listKeys, .createKey: "/admin/v1/keys"
+        case .getKey, .updateKey: "/admin/v1/keys/{keyId}"
+        case .rotateKey: "/admin/v1/keys/{keyId}/rotate"
+        case .revokeKey: "/admin/v1/keys/{keyId}/revoke"
+        case .revokeKeySessions: "/admin/v1/keys/{keyId}/revoke-sessions"
+        case .revokeBrowserSession: "/admin/v1/browser-sessions/{sid}/revoke"
+        case .listSigningKeys: "/admin/v1/signing-keys"
+        case .rotateSigningKey: "/admin/v1/signing-keys/rotate"
+        case .applyDeclaration: "/admin/v1/apply"
+        case .listUsage: "/admin/v1/usage"
+        case .listRefusals: "/admin/v1/refusals"
+        case .listGatewayEvents: "/admin/v1/audit"
+        case .explainRequest: "/admin/v1/explain"
         }
     }
 
@@ -94,7 +145,12 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case .deleteSession, .updatePolicy, .listViewers, .kickViewer, .pauseSession, .resumeSession, .closeSession,
             .rotatePassword:
             .owner
-        case .createToken, .listTokens, .revokeToken: .admin
+        case .createToken, .listTokens, .revokeToken, .listTenants, .createTenant, .getTenant, .putTenant,
+            .deleteTenant, .setTenantStatus, .listRoutes, .putRoutes, .listPlans, .putPlan, .deletePlan, .listKeys,
+            .createKey, .getKey, .updateKey, .rotateKey, .revokeKey, .revokeKeySessions, .revokeBrowserSession,
+            .listSigningKeys, .rotateSigningKey, .applyDeclaration, .listUsage, .listRefusals, .listGatewayEvents,
+            .explainRequest:
+            .admin
         case .listAuditEvents: .readers
         case .getHealth, .getReadiness, .getOpenAPI: .anyone
         case .getMetrics: .metrics
@@ -106,6 +162,10 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         switch self {
         case .listSessions: [.after, .limit]
         case .listAuditEvents: [.session, .limit]
+        case .listKeys: [.tenant, .after, .limit]
+        case .listUsage: [.tenant, .key, .from, .until, .interval]
+        case .listRefusals: [.tenant, .code, .limit]
+        case .listGatewayEvents: [.tenant, .limit]
         default: []
         }
     }
@@ -118,72 +178,37 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case limit
         /// The session to show events of.
         case session
-    }
-}
-
-/// Finds the call a request is for.
-package struct RouteTable: Sendable {
-    /// What a method and a path lead to.
-    package enum Match: Equatable, Sendable {
-        /// This call, with the value of the path's parameter if it has one.
-        case operation(ControlOperation, parameter: String?)
-        /// The path is known, the method is not; `allow` lists those that are.
-        case methodNotAllowed(allow: String)
-        /// There is nothing at this path.
-        case unknown
-    }
-
-    private struct Entry: Sendable {
-        let segments: [Substring]
-        let operations: [ControlOperation]
+        /// The tenant of the API gateway to look at.
+        case tenant
+        /// The API key to look at.
+        case key
+        /// The code of refusals to look at.
+        case code
+        /// Where a stretch of time begins.
+        case from
+        /// Where a stretch of time ends.
+        case until
+        /// How long the buckets of counts are.
+        case interval
     }
 
-    private let entries: [Entry]
-
-    /// The table of all operations.
-    package init() {
-        var byPath: [String: [ControlOperation]] = [:]
-        for operation in ControlOperation.allCases { byPath[operation.path, default: []].append(operation) }
-        self.entries = byPath.map { path, operations in
-            Entry(segments: Self.segments(of: path), operations: operations)
+    /// How many entries a list answers: the bounds and the default of `limit`.
+    package var pageSize: (range: ClosedRange<Int>, standard: Int) {
+        switch self {
+        case .listRefusals: (1...500, 50)
+        case .listGatewayEvents: (1...1000, 50)
+        default: (1...100, 20)
         }
     }
 
-    private static func segments(of path: String) -> [Substring] {
-        path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    /// Whether the body may be as large as a tenant with all the routes it may have.
+    package var takesDeclarations: Bool {
+        switch self {
+        case .applyDeclaration, .createTenant, .putTenant, .putRoutes: true
+        default: false
+        }
     }
 
-    /// Finds the call for a method and a path without query.
-    ///
-    /// Paths are compared as they are: no decoding, no tolerance for doubled or trailing slashes, because no identifier
-    /// of ours needs them.
-    package func match(method: String, path: String) -> Match {
-        guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count <= 1024 else { return .unknown }
-        let segments = Self.segments(of: path)
-        for entry in self.entries where entry.segments.count == segments.count {
-            guard let parameter = Self.parameter(entry.segments, segments) else { continue }
-            let wanted = method == "HEAD" ? "GET" : method
-            if let operation = entry.operations.first(where: { $0.method.rawValue == wanted }) {
-                return .operation(operation, parameter: parameter.first)
-            }
-            var allowed = Set(entry.operations.map(\.method.rawValue))
-            if allowed.contains("GET") { allowed.insert("HEAD") }
-            return .methodNotAllowed(allow: allowed.sorted().joined(separator: ", "))
-        }
-        return .unknown
-    }
-
-    /// The parameters a path has by a template (none or one), or nil when it does not match.
-    private static func parameter(_ template: [Substring], _ path: [Substring]) -> [String]? {
-        var parameters: [String] = []
-        for (expected, actual) in zip(template, path) {
-            if expected.first == "{" {
-                guard !actual.isEmpty else { return nil }
-                parameters.append(String(actual))
-            } else if expected != actual {
-                return nil
-            }
-        }
-        return parameters
-    }
+    /// Whether the call is about the API gateway, which a server may run without.
+    package var isAboutGateway: Bool { self.path.hasPrefix("/admin/v1/") }
 }

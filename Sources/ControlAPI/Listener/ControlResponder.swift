@@ -10,10 +10,11 @@ package struct ControlResponder: HTTPResponder {
     package typealias Context = ControlRequestContext
 
     private let routes = RouteTable()
-    private let maximumBodyBytes: Int
+    private let configuration: ControlAPIConfiguration
     private let trustedProxies: TrustedProxies
     private let gate: CallerGate
     private let calls: ControlCalls
+    private let forwardAuth: ForwardAuth?
     private let requestCounts = ControlRequestCounts()
     private let logger: Logger
 
@@ -22,7 +23,7 @@ package struct ControlResponder: HTTPResponder {
         let configuration = dependencies.configuration
         self.logger = logger
         self.trustedProxies = TrustedProxies(configuration.trustedProxies)
-        self.maximumBodyBytes = configuration.maximumBodyBytes
+        self.configuration = configuration
         self.gate = CallerGate(
             access: configuration.access,
             publicAddress: configuration.publicAddress,
@@ -42,6 +43,9 @@ package struct ControlResponder: HTTPResponder {
             openAPI: OpenAPIDocument(configuration: configuration).json.text,
             requestCounts: self.requestCounts
         )
+        self.forwardAuth = dependencies.gateway.map { gateway in
+            ForwardAuth(configuration: configuration, gateway: gateway.deciding, clock: dependencies.clock)
+        }
     }
 
     package func respond(to request: Request, context: ControlRequestContext) async throws -> Response {
@@ -58,6 +62,12 @@ package struct ControlResponder: HTTPResponder {
         let start = ContinuousClock.now
         var generator = SystemRandomNumberGenerator()
         let requestID = "req_" + randomBase36(16, using: &generator)
+        if let forwardAuth, ForwardedRequest.isMeant(by: head) {
+            let answer = await forwardAuth.answer(head, requestID: requestID)
+            self.requestCounts.count("forwardAuth", status: answer.status)
+            self.log(head, "forwardAuth", answer, .debug, requestID: requestID, start: start)
+            return (answer, requestID)
+        }
         let match = self.routes.match(method: head.method, path: head.path)
         let answer: ControlAnswer
         var operation: ControlOperation?
@@ -70,17 +80,29 @@ package struct ControlResponder: HTTPResponder {
         case .unknown:
             answer = ControlAnswer(refusal: DaypassError(.notFound))
         }
-        self.requestCounts.count(operation, status: answer.status)
+        let name = operation?.rawValue ?? "unmatched"
+        self.requestCounts.count(name, status: answer.status)
+        let level: Logger.Level = operation.map { $0.method == .get ? .debug : .info } ?? .debug
+        self.log(head, name, answer, level, requestID: requestID, start: start)
+        return (answer, requestID)
+    }
+
+    private func log(
+        _ head: CallHead,
+        _ name: String,
+        _ answer: ControlAnswer,
+        _ level: Logger.Level,
+        requestID: String,
+        start: ContinuousClock.Instant
+    ) {
         self.logger.log(
-            level: operation.map { $0.method == .get ? .debug : .info } ?? .debug,
+            level: level,
             "Answered a call",
             metadata: [
-                "request.id": "\(requestID)", "operation": "\(operation?.rawValue ?? "unmatched")",
-                "status": "\(answer.status)", "peer": "\(head.client)",
-                "duration": "\(ContinuousClock.now - start)",
+                "request.id": "\(requestID)", "operation": "\(name)", "status": "\(answer.status)",
+                "peer": "\(head.client)", "duration": "\(ContinuousClock.now - start)",
             ]
         )
-        return (answer, requestID)
     }
 
     private func answer(
@@ -132,7 +154,8 @@ package struct ControlResponder: HTTPResponder {
         of head: CallHead,
         for operation: ControlOperation
     ) async throws -> [UInt8] {
-        if let length = head.values("content-length").first.flatMap(Int.init), length > self.maximumBodyBytes {
+        let maximum = self.configuration.maximumBodyBytes(of: operation)
+        if let length = head.values("content-length").first.flatMap(Int.init), length > maximum {
             throw DaypassError(.bodyTooLarge)
         }
         guard operation.method != .get else { return [] }
@@ -145,7 +168,7 @@ package struct ControlResponder: HTTPResponder {
         var bytes: [UInt8] = []
         var iterator = body.makeAsyncIterator()
         while let chunk = try await Self.next(&iterator) {
-            guard bytes.count + chunk.readableBytes <= self.maximumBodyBytes else {
+            guard bytes.count + chunk.readableBytes <= maximum else {
                 throw DaypassError(.bodyTooLarge)
             }
             bytes.append(contentsOf: chunk.readableBytesView)
@@ -207,7 +230,7 @@ extension Response {
         for (name, value) in answer.fields.sorted(by: { $0.key < $1.key }) {
             if let name = HTTPField.Name(name) { fields[name] = value }
         }
-        fields[.contentType] = answer.contentType
+        if let contentType = answer.contentType { fields[.contentType] = contentType }
         fields[.cacheControl] = "no-store"
         fields[.xContentTypeOptions] = "nosniff"
         if let name = HTTPField.Name("X-Request-Id") { fields[name] = requestID }

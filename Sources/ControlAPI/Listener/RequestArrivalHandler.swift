@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 package import NIOCore
 package import NIOHTTPTypes
 
@@ -18,16 +18,23 @@ package final class RequestArrivalHandler: ChannelDuplexHandler, RemovableChanne
     package static let discardAllowance = 1024 * 1024
 
     private let requestTimeout: TimeAmount
-    private let maximumBodyBytes: Int
+    private let limit: @Sendable (HTTPRequest) -> Int
+    private var maximumBodyBytes = 0
     private var deadline: Scheduled<Void>?
     private var receivedBodyBytes = 0
     private var isReceiving = false
     private var closesAfterResponse = false
 
-    /// A handler that closes the connection when a request's body is not complete `requestTimeout` after its head.
-    package init(requestTimeout: TimeAmount, maximumBodyBytes: Int) {
+    /// A handler that closes the connection when a request's body is not complete `requestTimeout` after its head;
+    /// `maximumBodyBytes` says how large the body of a request may be.
+    package init(requestTimeout: TimeAmount, maximumBodyBytes: @escaping @Sendable (HTTPRequest) -> Int) {
         self.requestTimeout = requestTimeout
-        self.maximumBodyBytes = maximumBodyBytes
+        self.limit = maximumBodyBytes
+    }
+
+    /// The same with one limit for all requests.
+    package convenience init(requestTimeout: TimeAmount, maximumBodyBytes: Int) {
+        self.init(requestTimeout: requestTimeout) { _ in maximumBodyBytes }
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -35,6 +42,7 @@ package final class RequestArrivalHandler: ChannelDuplexHandler, RemovableChanne
         case .head(let head):
             self.isReceiving = true
             self.receivedBodyBytes = 0
+            self.maximumBodyBytes = self.limit(head)
             self.startDeadline(context)
             if head.headerFields[.expect]?.lowercased() == "100-continue",
                 self.isWelcome(head.headerFields[.contentLength])

@@ -8,6 +8,12 @@ extension ControlOperation {
             .kickViewer, .pauseSession, .resumeSession, .closeSession, .rotatePassword:
             "sessions"
         case .createToken, .listTokens, .revokeToken: "tokens"
+        case .listTenants, .createTenant, .getTenant, .putTenant, .deleteTenant, .setTenantStatus, .listRoutes,
+            .putRoutes, .listPlans, .putPlan, .deletePlan, .listKeys, .createKey, .getKey, .updateKey, .rotateKey,
+            .revokeKey,
+            .revokeKeySessions, .revokeBrowserSession, .listSigningKeys, .rotateSigningKey, .applyDeclaration,
+            .listUsage, .listRefusals, .listGatewayEvents, .explainRequest:
+            "gateway"
         case .listAuditEvents, .getHealth, .getReadiness, .getMetrics, .getOpenAPI: "server"
         }
     }
@@ -35,6 +41,32 @@ extension ControlOperation {
         case .getReadiness: "Say whether the server can do its work."
         case .getMetrics: "Show the server's figures in Prometheus' text format."
         case .getOpenAPI: "Show this document."
+        case .listTenants: "List tenants with their routes, by slug."
+        case .createTenant: "Add a tenant."
+        case .getTenant: "Show a tenant."
+        case .putTenant: "Replace a tenant as a whole, or add it."
+        case .deleteTenant: "Remove a tenant with its keys."
+        case .setTenantStatus: "Suspend a tenant, or serve it again, at once."
+        case .listRoutes: "List a tenant's routes."
+        case .putRoutes: "Replace a tenant's routes."
+        case .listPlans: "List plans, by name."
+        case .putPlan: "Replace a plan, or add it."
+        case .deletePlan: "Remove a plan that no key uses."
+        case .listKeys: "List API keys without their secrets, newest first."
+        case .createKey: "Make an API key. Its secret is in this answer and nowhere else."
+        case .getKey: "Show an API key without its secret."
+        case .updateKey: "Change some or all of what an API key allows."
+        case .rotateKey: "Replace a key's secret; the old one works for the grace. The new one is in this answer only."
+        case .revokeKey: "Withdraw an API key for good, with its sessions."
+        case .revokeKeySessions: "Void every session token of a key issued until now."
+        case .revokeBrowserSession: "Void the tokens of one browser session."
+        case .listSigningKeys: "List the keys that verify session tokens, newest first."
+        case .rotateSigningKey: "Publish a new signing key, which is used once verifiers had time to fetch it."
+        case .applyDeclaration: "Bring tenants and plans to what is declared, all or nothing; what is not named stays."
+        case .listUsage: "Count requests in buckets of an hour or a day."
+        case .listRefusals: "List recent refusals of the gateway, newest first."
+        case .listGatewayEvents: "List what was changed at the gateway, by whom and from where, newest first."
+        case .explainRequest: "Say what the gateway would decide about a request, and why; nothing is counted."
         }
     }
 
@@ -51,6 +83,9 @@ extension ControlOperation {
     var pathParameter: [JSONValue] {
         if self.path.contains("{sessionId}") { return [Self.pathParameter("sessionId", schema: "SessionId")] }
         if self.path.contains("{slug}") { return [Self.pathParameter("slug", schema: "Slug")] }
+        if self.path.contains("{keyId}") { return [Self.pathParameter("keyId", schema: "APIKeyId")] }
+        if self.path.contains("{sid}") { return [Self.pathParameter("sid", schema: "BrowserSessionId")] }
+        if self.path.contains("{name}") { return [Self.pathParameter("name", schema: "PolicyName")] }
         if self.path.contains("{id}") { return [Self.pathParameter("id", schema: "AccessTokenId")] }
         return []
     }
@@ -66,10 +101,21 @@ extension ControlOperation {
         case .updatePolicy: Self.body("PolicyUpdate", required: false)
         case .kickViewer: Self.body("Kick", required: true)
         case .createToken: Self.body("NewAccessToken", required: true)
-        case .deleteSession, .pauseSession, .resumeSession, .closeSession, .rotatePassword, .revokeToken:
+        case .createTenant, .putTenant: Self.body("NewTenant", required: true)
+        case .setTenantStatus: Self.body("NewTenantStatus", required: true)
+        case .putRoutes: Self.body("RouteList", required: true)
+        case .putPlan: Self.body("Plan", required: true)
+        case .createKey: Self.body("NewAPIKey", required: true)
+        case .updateKey: Self.body("APIKeyUpdate", required: false)
+        case .rotateKey: Self.body("KeyRotation", required: false)
+        case .applyDeclaration: Self.body("Declaration", required: false)
+        case .explainRequest: Self.body("RequestToExplain", required: true)
+        case .deleteSession, .pauseSession, .resumeSession, .closeSession, .rotatePassword, .revokeToken,
+            .deleteTenant, .deletePlan, .revokeKey, .revokeKeySessions, .revokeBrowserSession, .rotateSigningKey:
             Self.body("Nothing", required: false)
         case .listSessions, .getSession, .getSessionBySlug, .listViewers, .listTokens, .listAuditEvents, .getHealth,
-            .getReadiness, .getMetrics, .getOpenAPI:
+            .getReadiness, .getMetrics, .getOpenAPI, .listTenants, .getTenant, .listRoutes, .listPlans, .listKeys,
+            .getKey, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents:
             nil
         }
     }
@@ -126,6 +172,25 @@ extension ControlOperation {
                 "200",
                 ["description": "OpenAPI 3.1.", "content": ["application/json": ["schema": ["type": "object"]]]]
             )
+        case .listTenants: Self.answer("200", "All tenants.", "TenantList")
+        case .createTenant: Self.answer("201", "The new tenant.", "Tenant")
+        case .getTenant, .putTenant, .setTenantStatus: Self.answer("200", "The tenant as it is now.", "Tenant")
+        case .listRoutes, .putRoutes: Self.answer("200", "The routes as they are now.", "RouteList")
+        case .listPlans: Self.answer("200", "All plans.", "PlanList")
+        case .putPlan: Self.answer("200", "The plan as it is now.", "Plan")
+        case .listKeys: Self.answer("200", "One page.", "APIKeyPage")
+        case .createKey: Self.answer("201", "The new key.", "CreatedAPIKey")
+        case .getKey, .updateKey, .revokeKey, .revokeKeySessions:
+            Self.answer("200", "The key as it is now.", "APIKey")
+        case .rotateKey: Self.answer("200", "The key with its new secret.", "CreatedAPIKey")
+        case .listSigningKeys, .rotateSigningKey:
+            Self.answer("200", "The signing keys as they are now.", "SigningKeyList")
+        case .applyDeclaration: Self.answer("200", "What changed, or would change.", "ChangeList")
+        case .listUsage: Self.answer("200", "Counts, oldest first.", "UsageList")
+        case .listRefusals: Self.answer("200", "The latest refusals.", "RefusalList")
+        case .listGatewayEvents: Self.answer("200", "The latest events.", "GatewayEventList")
+        case .explainRequest: Self.answer("200", "The decision with every check.", "Explanation")
+        case .deleteTenant, .deletePlan, .revokeBrowserSession: .init("204", ["description": "Done."])
         }
     }
 
@@ -144,6 +209,7 @@ extension ControlOperation {
         var statuses: Set<Int> = [413, 500]
         if self.audience != .anyone { statuses.formUnion([400, 401, 403, 421, 429]) }
         if self.method != .get { statuses.formUnion([400, 415]) }
+        if self.isAboutGateway { statuses.insert(503) }
         switch self {
         case .createSession: statuses.formUnion([409, 503])
         case .getSession, .getSessionBySlug, .deleteSession, .listViewers, .closeSession, .revokeToken:
@@ -152,25 +218,16 @@ extension ControlOperation {
         case .updatePolicy, .pauseSession, .resumeSession, .rotatePassword: statuses.formUnion([404, 410])
         case .createToken: statuses.insert(409)
         case .getReadiness: statuses.insert(503)
-        case .listSessions, .listTokens, .listAuditEvents, .getHealth, .getMetrics, .getOpenAPI: break
+        case .createTenant, .applyDeclaration, .rotateSigningKey: statuses.insert(409)
+        case .putTenant, .setTenantStatus, .putRoutes, .putPlan, .deletePlan, .createKey, .rotateKey:
+            statuses.formUnion([404, 409])
+        case .getTenant, .deleteTenant, .listRoutes, .getKey, .updateKey, .revokeKey, .revokeKeySessions,
+            .revokeBrowserSession, .explainRequest:
+            statuses.insert(404)
+        case .listSessions, .listTokens, .listAuditEvents, .getHealth, .getMetrics, .getOpenAPI, .listTenants,
+            .listPlans, .listKeys, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents:
+            break
         }
         return statuses.sorted()
-    }
-}
-
-extension ControlOperation.QueryParameter {
-    /// The parameter as the document has it.
-    var description: JSONValue {
-        let (schema, text): (JSONValue, String) =
-            switch self {
-            case .after: (OpenAPISchemas.reference("SessionId"), "The last identifier of the page before.")
-            case .limit:
-                (
-                    ["type": "integer", "minimum": 1, "maximum": 100, "default": 20],
-                    "How many entries to answer at most."
-                )
-            case .session: (OpenAPISchemas.reference("SessionId"), "Only events of this session.")
-            }
-        return ["name": .string(self.rawValue), "in": "query", "description": .string(text), "schema": schema]
     }
 }

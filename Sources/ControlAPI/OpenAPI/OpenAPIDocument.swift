@@ -24,6 +24,7 @@ package struct OpenAPIDocument: Sendable {
             "tags": [
                 ["name": "sessions", "description": "Lending out a local app."],
                 ["name": "tokens", "description": "Scoped credentials for programs."],
+                ["name": "gateway", "description": "The API gateway: tenants, API keys, browser sessions."],
                 ["name": "server", "description": "The server itself."],
             ],
             "paths": self.paths,
@@ -45,7 +46,7 @@ package struct OpenAPIDocument: Sendable {
     }
 
     private static let description = """
-        Bodies are JSON, at most 64 KiB. Every refusal is `{"error","code"}`, with `details` where fields are at fault; \
+        Bodies are JSON, at most 64 KiB, and 1 MiB where tenants or routes are written. Every refusal is `{"error","code"}`, with `details` where fields are at fault; \
         `code` is stable. Who may call without a credential depends on the server: in local mode programs on the same \
         machine, in required mode nobody, in open mode anybody but web pages of other origins. Repeated failed \
         attempts are answered 429 for a while.
@@ -72,7 +73,7 @@ package struct OpenAPIDocument: Sendable {
             .init("summary", .string(operation.summary)),
             .init("security", operation.security),
         ]
-        let parameters = operation.pathParameter + operation.queryParameters.map(\.description)
+        let parameters = operation.pathParameter + operation.queryParameters.map { $0.description(for: operation) }
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
         if let body = operation.requestBody { members.append(.init("requestBody", body)) }
         var responses = [operation.success]
@@ -130,7 +131,7 @@ package struct OpenAPIDocument: Sendable {
         case 404: "There is no such thing, or not any more."
         case 409: "The request conflicts with what is there."
         case 410: "The session is closed or has expired."
-        case 413: "The body is larger than 64 KiB."
+        case 413: "The body is larger than the call takes."
         case 415: "The body is not sent as `application/json`."
         case 421: "The server does not answer for that host without a credential."
         case 429: "Too many failed attempts, or too many open sessions."

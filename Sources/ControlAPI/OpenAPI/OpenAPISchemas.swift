@@ -9,12 +9,14 @@ enum OpenAPISchemas {
 
     /// Every schema, by name.
     static func all(maximumLifetime: Duration) -> JSONValue {
-        .object(self.texts + self.requests(maximumLifetime: maximumLifetime) + self.sessions + self.others)
+        .object(
+            self.texts + self.requests(maximumLifetime: maximumLifetime) + self.sessions + self.others + self.gateway
+        )
     }
 
     // MARK: Building blocks
 
-    private static func object(
+    static func object(
         _ properties: [JSONValue.Member],
         optional: Set<String> = [],
         example: JSONValue? = nil
@@ -33,21 +35,21 @@ enum OpenAPISchemas {
         self.object(properties, optional: Set(properties.map(\.name)), example: example)
     }
 
-    private static func list(_ schema: String) -> JSONValue { ["type": "array", "items": self.reference(schema)] }
+    static func list(_ schema: String) -> JSONValue { ["type": "array", "items": self.reference(schema)] }
 
-    private static func oneOf(_ values: [String]) -> JSONValue {
+    static func oneOf(_ values: [String]) -> JSONValue {
         ["type": "string", "enum": .array(values.map { .string($0) })]
     }
 
-    private static func text(_ description: String) -> JSONValue {
+    static func text(_ description: String) -> JSONValue {
         ["type": "string", "description": .string(description)]
     }
 
-    private static let string: JSONValue = ["type": "string"]
-    private static let bool: JSONValue = ["type": "boolean"]
-    private static let count: JSONValue = ["type": "integer", "minimum": 0]
-    private static let time: JSONValue = ["type": "string", "format": "date-time"]
-    private static let timeOrNull: JSONValue = ["type": ["string", "null"], "format": "date-time"]
+    static let string: JSONValue = ["type": "string"]
+    static let bool: JSONValue = ["type": "boolean"]
+    static let count: JSONValue = ["type": "integer", "minimum": 0]
+    static let time: JSONValue = ["type": "string", "format": "date-time"]
+    static let timeOrNull: JSONValue = ["type": ["string", "null"], "format": "date-time"]
     private static let yes: JSONValue = ["type": "boolean", "const": true]
 
     /// A regular expression for the decimal numbers 1…`maximum` without leading zeros.
