@@ -198,6 +198,7 @@ ALLOWED = {
         "Synchronization": LOCK,
         "Foundation": DATE,
         "Dispatch": "signals",
+        "CDispatch": LIBC,
         "Glibc": LIBC,
         "Musl": LIBC,
         "Darwin": LIBC,

@@ -147,6 +147,7 @@ package struct DaypassServer: Sendable {
             ),
             live: edge,
             metrics: [edge],
+            gateway: GatewayDependencies(management: gateway.manager, deciding: LiveGateway(gate: gateway.gate)),
             readiness: { (try? await store.ping()) != nil },
             clock: self.clock,
             logger: self.logger,

@@ -97,3 +97,30 @@ package struct GatewayUsage: Sendable {
         return leaked
     }
 }
+
+extension GatewayRefusal {
+    /// What is remembered of a refused request: its texts cut to what a person reads, its query left out.
+    package init(
+        _ error: GatewayError,
+        of verdict: GatewayVerdict,
+        at: Timestamp,
+        method: String,
+        target: String,
+        webOrigin: String?,
+        address: ClientAddress,
+        requestID: String
+    ) {
+        self.init(
+            at: at,
+            tenant: verdict.tenant,
+            key: verdict.key,
+            code: error.code,
+            message: error.message,
+            method: String(method.prefix(16)),
+            path: String(target.prefix { $0 != "?" }.prefix(256)),
+            webOrigin: webOrigin.map { String($0.prefix(128)) },
+            address: address.text,
+            requestID: requestID
+        )
+    }
+}

@@ -1,5 +1,10 @@
 import Foundation
 
+// Whichever module includes sys/stat.h first counts as the one that defines `stat`; in builds without whole-module
+// optimisation that may be this one.
+#if canImport(CDispatch)
+import CDispatch
+#endif
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)

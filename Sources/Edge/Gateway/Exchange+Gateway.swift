@@ -267,17 +267,14 @@ extension Exchange {
     func refuse(_ error: GatewayError, retryAfter: Int? = nil, resetting reason: TunnelResetReason = .cancelled) {
         guard self.isOpen, let gateway else { return }
         let head = self.request.head
-        let target = self.request.targetText
         gateway.refusal = GatewayRefusal(
+            error,
+            of: gateway.verdict,
             at: self.edge.clock(),
-            tenant: gateway.tenant.slug,
-            key: gateway.verdict.key,
-            code: error.code,
-            message: error.message,
-            method: String(head.methodString.prefix(16)),
-            path: String(target.prefix { $0 != "?" }.prefix(256)),
-            webOrigin: head.value(of: .origin).map { String($0.prefix(128)) },
-            address: self.clientAddress.text,
+            method: head.methodString,
+            target: self.request.targetText,
+            webOrigin: head.value(of: .origin),
+            address: self.clientAddress,
             requestID: gateway.requestID
         )
         var answer = EdgeAnswer.json(error.json.htmlSafeText, status: error.code.httpStatus)
