@@ -23,13 +23,17 @@ extension GatewayGate: GatewayGateKeeping {
         self.withUsage { $0.drainLastUsed() }.map { ($0.key, $0.value) }
     }
 
+    /// The secret keys that arrived from pages since the last call.
     package func drainLeaked() -> Set<APIKeyID> { self.withUsage { $0.drainLeaked() } }
 
     package func drainCounts() -> [StoredCount] { self.drainReservations().map { StoredCount($0) } }
 
+    /// Every count with a long window as it is, for an orderly end.
     package func finalCounts() -> [StoredCount] { self.durableCounts().map { StoredCount($0) } }
 
-    package func markPersisted(_ counts: [StoredCount]) { self.reserved(counts.map { CounterState($0) }, failed: false) }
+    package func markPersisted(_ counts: [StoredCount]) {
+        self.reserved(counts.map { CounterState($0) }, failed: false)
+    }
 
     /// Takes over counts that the store has kept.
     package func restore(_ counts: [StoredCount]) { self.restore(counts.map { CounterState($0) }) }

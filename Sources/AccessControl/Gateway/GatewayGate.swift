@@ -40,7 +40,9 @@ package final class GatewayGate: Sendable {
     /// What decisions are made on now.
     package var snapshot: GatewaySnapshot { self.prepared.withLock { $0 }.snapshot }
 
-    /// Changes the policy; when it returns, every later decision sees the change. Open exchanges hear of it then.
+    /// Changes the policy; when it returns, every later decision sees the change.
+    ///
+    /// Open exchanges hear of it then.
     package func update(_ change: (inout GatewaySnapshot) -> Void) {
         self.changing.withLock { _ in
             var snapshot = self.snapshot

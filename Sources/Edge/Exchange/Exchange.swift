@@ -187,7 +187,8 @@ final class Exchange {
             guard let stream, !self.requestEndSent, !self.isWebSocket else { return }
             self.requestEndSent = true
             self.gateway?.requestEnded()
-            stream.sendEnd(trailers: forwardedTrailers(trailers))
+            // A server that merges trailers into the head would believe what the gateway did not say.
+            stream.sendEnd(trailers: self.gateway == nil ? forwardedTrailers(trailers) : nil)
         case .waitingForTunnel, .waitingForReservation: self.queuedEnd = .some(trailers)
         case .comparing: self.compareRepetition()
         case .discarding(let answer): self.answer(answer)
