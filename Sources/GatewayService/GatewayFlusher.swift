@@ -12,8 +12,11 @@ import Synchronization
 package final class GatewayFlusher: Service {
     /// Callers of `persistCounts` that wait at once; more are refused.
     package static let maximumWaiters = 10_000
-    /// Counts and buckets of usage that are kept while the store fails.
+    /// Buckets of usage, and keys used, that are kept while the store fails.
     package static let maximumUnwritten = 200_000
+
+    /// How long it is until a leak of the same key is noted again.
+    package static let leakInterval = Duration.seconds(86_400)
 
     private struct Bucket: Hashable {
         var start: Timestamp
@@ -25,9 +28,10 @@ package final class GatewayFlusher: Service {
     private struct State {
         var isClosed = false
         var waiters: [@Sendable (Bool) -> Void] = []
-        var counts: [StoredCount: StoredCount] = [:]
         var usage: [Bucket: Int] = [:]
         var uses: [APIKeyID: Timestamp] = [:]
+        /// Leaked keys and when that was last noted.
+        var leaks: [APIKeyID: Timestamp] = [:]
         var isFailing = false
     }
 
@@ -74,6 +78,7 @@ package final class GatewayFlusher: Service {
         }
         self.state.withLock { $0.isClosed = true }
         await self.flush()
+        await self.counting.withLock { await self.writeFinalCounts() }
     }
 
     private func runRounds() async {
@@ -97,6 +102,7 @@ package final class GatewayFlusher: Service {
         await self.writeCounts()
         await self.writeUsage()
         await self.writeUses()
+        await self.noteLeaks()
     }
 
     private func writeCounts() async {
@@ -107,29 +113,23 @@ package final class GatewayFlusher: Service {
                 state.waiters = []
                 return waiters
             }
-            let drained = self.manager.gate.drainCounts()
-            let counts = self.state.withLock { state in
-                for count in drained { state.counts[count.counter] = count }
-                return Array(state.counts.values)
-            }
-            let isWritten =
-                if counts.isEmpty {
-                    true
-                } else {
-                    await self.attempt("Writing counts of limits failed") {
-                        try await self.manager.store.write(counts: counts)
-                    }
+            let counts = self.manager.gate.drainCounts()
+            var isWritten = true
+            if !counts.isEmpty {
+                isWritten = await self.attempt("Writing counts of limits failed") {
+                    try await self.manager.store.write(counts: counts)
                 }
-            self.state.withLock { state in
-                if isWritten { state.counts = [:] }
-                // Those of keys and tenants are as many as the gate has; the others could become any number.
-                if state.counts.count > Self.maximumUnwritten {
-                    state.counts = state.counts.filter { !$0.value.isOpenEnded }
-                }
+                self.manager.gate.markPersisted(counts, failed: !isWritten)
             }
-            if isWritten, !counts.isEmpty { self.manager.gate.markPersisted(counts) }
             for resume in waiters { resume(isWritten) }
         }
+    }
+
+    /// Gives back what was reserved ahead; without it a restart costs callers that much, as a crash does.
+    private func writeFinalCounts() async {
+        let counts = self.manager.gate.finalCounts()
+        guard !counts.isEmpty else { return }
+        await self.attempt("Writing counts of limits failed") { try await self.manager.store.write(counts: counts) }
     }
 
     private func writeUsage() async {
@@ -172,6 +172,22 @@ package final class GatewayFlusher: Service {
             try await self.manager.store.noteLastUse(uses.map { KeyUse(key: $0.key, at: $0.value) })
         }
         if !isWritten { self.state.withLock { $0.uses.merge(uses) { max($0, $1) } } }
+    }
+
+    private func noteLeaks() async {
+        let leaked = self.manager.gate.drainLeaked()
+        guard !leaked.isEmpty else { return }
+        let now = self.manager.clock()
+        let fresh = self.state.withLock { state in
+            state.leaks = state.leaks.filter { now < $0.value + Self.leakInterval }
+            // A page with a leaked key calls as often as it likes; the audit trail needs to know once.
+            let fresh = leaked.filter { state.leaks[$0] == nil }.prefix(Self.maximumUnwritten - state.leaks.count)
+            for id in fresh { state.leaks[id] = now }
+            return Array(fresh)
+        }
+        guard !fresh.isEmpty else { return }
+        let isNoted = await self.attempt("Noting leaked keys failed") { try await self.manager.noteLeaks(of: fresh) }
+        if !isNoted { self.state.withLock { state in for id in fresh { state.leaks[id] = nil } } }
     }
 
     /// Runs `body`; logs the first failure of a row of them, and the end of the row.

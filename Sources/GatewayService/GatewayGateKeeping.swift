@@ -17,13 +17,15 @@ package protocol GatewayGateKeeping: Sendable {
     /// Replaces all plans; `standard` is among them.
     func setPlans(_ plans: [Plan])
     /// Takes a browser session back until that time, and cuts its live streams; false when there is no room to remember it.
-    func revoke(_ session: BrowserSessionID, until: Timestamp) -> Bool
-    /// Replaces what signs and verifies session tokens; what was remembered as verified is forgotten.
+    func revoke(_ session: BrowserSessionID, until: Timestamp, now: Timestamp) -> Bool
+    /// Replaces what signs and verifies session tokens, and the JSON Web Key Set that is published; what was remembered as
+    /// verified is forgotten.
     ///
     /// `isGood` verifies with exactly the key the token names, `sign` makes a whole token; both are synchronous, thread-safe
     /// and take about 50 µs.
     func useTokens(
         keyIDs: Set<String>,
+        keySet: String,
         isGood: @escaping @Sendable (UnverifiedToken) -> Bool,
         sign: @escaping @Sendable (SessionClaims) throws -> String
     )
@@ -35,8 +37,12 @@ package protocol GatewayGateKeeping: Sendable {
     func drainUsage() -> [UsageCount]
     /// When keys were used since the last call, one entry for each key.
     func drainLastUsed() -> [(APIKeyID, Timestamp)]
-    /// The counts with long windows that must be written: those changed, or reserved ahead, since the last call.
+    /// The secret keys that came from web pages since the last call.
+    func drainLeaked() -> Set<APIKeyID>
+    /// The counts with long windows that must be written, reservations ahead included, since the last call.
     func drainCounts() -> [StoredCount]
-    /// The store has these counts now.
-    func markPersisted(_ counts: [StoredCount])
+    /// The store has these counts now; or, `failed`, could not take them, and they are to be drained again.
+    func markPersisted(_ counts: [StoredCount], failed: Bool)
+    /// Every count with a long window as it is, without what was reserved ahead: written at an orderly end.
+    func finalCounts() -> [StoredCount]
 }

@@ -20,11 +20,25 @@ extension GatewayManager {
                 try transaction.append(edit.event(.browserSessionRevoked, of: nil, id.text))
                 return until
             }
-            guard self.gate.revoke(id, until: until) else {
+            guard self.gate.revoke(id, until: until, now: edit.now) else {
                 throw DaypassError(
                     .serviceUnavailable,
                     "The gateway has no room to remember this revocation now. Revoke all sessions of the key instead."
                 )
+            }
+        }
+    }
+
+    /// Notes in the audit trail that secret keys came from web pages; keys that do not exist any more are left out.
+    func noteLeaks(of ids: [APIKeyID]) async throws {
+        try await self.changes.withLock {
+            let edit = GatewayEdit(by: .system, at: self.clock(), limits: self.configuration)
+            try await self.store.change { transaction in
+                for id in ids {
+                    guard let key = try transaction.key(id) else { continue }
+                    let summary = "\(id) \(key.masked) was sent from a web page: it has leaked, rotate or revoke it"
+                    try transaction.append(edit.event(.keyLeaked, of: key.tenant, summary))
+                }
             }
         }
     }

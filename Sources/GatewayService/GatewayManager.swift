@@ -112,6 +112,7 @@ package final class GatewayManager: GatewayManagement {
         let keyring = self.keyring
         self.gate.useTokens(
             keyIDs: keyring.keyIDs,
+            keySet: keyring.jwks.text,
             isGood: { keyring.isGood($0) },
             sign: { try keyring.sign($0) }
         )
