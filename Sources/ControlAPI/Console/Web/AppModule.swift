@@ -40,7 +40,8 @@ extension ConsoleAssets {
             h("input", { type: "text", name: "username", value: "admin", autocomplete: "username", hidden: true, "aria-label": "User" }),
             h("label", { for: id }, "Admin token"), input,
             h("p", { id: `${id}-hint`, class: "hint" },
-              "The server printed it when it first started; with --admin-token-file it is in that file. It is not kept in this browser."),
+              "The server printed it when it first started; with ", h("code", { class: "whole" }, "--admin-token-file"),
+              " it is in that file. This page does not keep it."),
             place, send);
           form.addEventListener("submit", async (event) => {
             event.preventDefault();

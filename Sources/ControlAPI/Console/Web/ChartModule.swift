@@ -4,9 +4,8 @@ extension ConsoleAssets {
         // Bar charts as SVG. The picture has its summary as a name; the numbers stand in a table beside it.
         import { h, svg, count } from "./dom.js";
 
-        const WIDTH = 720;
         const HEIGHT = 220;
-        const LEFT = 46;
+        const LEFT = 42;
         const BOTTOM = 26;
         const TOP = 10;
 
@@ -21,13 +20,15 @@ extension ConsoleAssets {
 
         // Stacked bars of passed and refused requests; `buckets` have `label`, `tick`, `passed` and `refused`.
         export function barChart(summary, buckets) {
+          // About one unit for a pixel, so that the words on the axes keep their size on a phone.
+          const WIDTH = matchMedia("(max-width: 44rem)").matches ? 320 : 720;
           const most = Math.max(1, ...buckets.map((bucket) => bucket.passed + bucket.refused));
           const unit = step(most);
           const top = Math.ceil(most / unit) * unit;
           const height = HEIGHT - TOP - BOTTOM;
           const y = (value) => TOP + height - (value / top) * height;
           const slot = (WIDTH - LEFT) / buckets.length;
-          const gap = Math.min(6, slot * 0.25);
+          const gap = Math.min(6, slot * 0.3);
           const lines = [];
           for (let value = 0; value <= top; value += unit) {
             lines.push(svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(value), y2: y(value) }),
@@ -42,7 +43,7 @@ extension ConsoleAssets {
               svg("rect", { class: "hover", x: LEFT + index * slot, width: slot, y: TOP, height }),
               bar(0, bucket.passed, "passed"), bar(bucket.passed, bucket.passed + bucket.refused, "refused"));
           });
-          const every = Math.ceil(buckets.length / 8);
+          const every = Math.ceil(buckets.length / Math.floor(WIDTH / 75));
           const ticks = buckets.map((bucket, index) => index % every === 0 &&
             svg("text", { class: "tick", x: LEFT + (index + 0.5) * slot, y: HEIGHT - 8, "text-anchor": "middle" }, bucket.tick));
           return h("figure", { class: "chart" },

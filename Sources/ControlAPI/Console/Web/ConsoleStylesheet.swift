@@ -35,6 +35,7 @@ extension ConsoleAssets {
           -webkit-box-decoration-break: clone; box-decoration-break: clone;
         }
         a code { color: inherit; }
+        .whole { white-space: nowrap; }
         [hidden] { display: none !important; }
         .quiet { color: var(--quiet); }
         .unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -108,7 +109,7 @@ extension ConsoleAssets {
         .page-head .buttons { margin-left: auto; }
         .lead { width: 100%; color: var(--quiet); order: 9; }
         #announcement {
-          position: fixed; left: 50%; bottom: 1.25rem; transform: translateX(-50%); z-index: 4; max-width: min(32rem, calc(100vw - 2rem));
+          position: fixed; inset-inline: 1rem; bottom: 1.25rem; width: fit-content; max-width: 32rem; margin-inline: auto; z-index: 4;
           background: var(--ink); color: var(--paper); border-radius: 8px; padding: 0; opacity: 0; pointer-events: none;
         }
         #announcement.shown { opacity: 1; padding: 0.7rem 1rem; }
@@ -188,7 +189,7 @@ extension ConsoleAssets {
         dialog {
           color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1.5rem;
           width: min(30rem, calc(100vw - 1.5rem)); max-height: calc(100vh - 1.5rem); max-height: calc(100svh - 1.5rem); overflow: auto;
-          overscroll-behavior: contain;
+          overscroll-behavior: contain; scrollbar-width: thin;
         }
         dialog.wide { width: min(38rem, calc(100vw - 1.5rem)); }
         dialog[open], dialog form, .intro { display: grid; gap: 1rem; }
@@ -217,6 +218,8 @@ extension ConsoleAssets {
 
         .refusals { display: grid; }
         .refusal { display: grid; gap: 0.35rem; padding: 0.95rem 0; }
+        .refusal:first-child { padding-top: 0; }
+        .refusal:last-child { padding-bottom: 0; }
         .refusal + .refusal { border-top: 1px solid var(--line); }
         .refusal-head { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0.25rem 1rem; }
         .refusal-head time, .meta { color: var(--quiet); font-size: 0.875rem; }
@@ -246,10 +249,11 @@ extension ConsoleAssets {
           dl > div { grid-template-columns: 1fr; }
           dialog { padding: 1.15rem; }
           dialog .buttons .button { flex: 1 1 auto; }
-          .tick { font-size: 20px; }
+          td a, dd a, .meta a, .page-head > a, .section-head > a { display: inline-block; padding: 0.7rem 0; margin: -0.7rem 0; }
           thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
           table, tbody, tr, th, td { display: block; }
           tbody tr { padding: 0.75rem 0; }
+          tbody tr:first-child { border-top: 0; padding-top: 0; }
           tbody th, tbody td { padding: 0.2rem 0; }
           tbody th a { display: inline-flex; align-items: center; min-height: 2.75rem; }
           tbody td[data-label] { display: flex; justify-content: space-between; gap: 1rem; text-align: left; }

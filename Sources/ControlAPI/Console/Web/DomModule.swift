@@ -26,7 +26,7 @@ extension ConsoleAssets {
         const ICONS = {
           home: "M4 11.5 12 4l8 7.5M6.5 9.5V20h11V9.5M10 20v-5.5h4V20",
           tenants: "M4 20V7l8-3 8 3v13M4 20h16M8.5 10.5h2m3 0h2m-7 4h2m3 0h2M10.5 20v-2.5h3V20",
-          keys: "M14.5 9.5a4.5 4.5 0 1 1-4.2 6.1M10.3 11.4 4 5.5M6.5 8l2-2M14.5 14h.01",
+          keys: "M20 9.5a5.5 5.5 0 0 1-7.3 5.2L11 16.5H9v2H7v2H4v-3l5.3-5.3A5.5 5.5 0 1 1 20 9.5ZM15.5 8.5h.01",
           usage: "M5 20V11m4.7 9V5m4.6 15v-7M19 20V8",
           refusals: "M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16ZM6.5 6.5l11 11",
           audit: "M7 4h10v16H7zM10 8.5h4M10 12h4m-4 3.5h2.5",
@@ -41,9 +41,12 @@ extension ConsoleAssets {
         let lastID = 0;
         export const newID = (prefix) => `${prefix}-${(lastID += 1)}`;
 
-        // Says `text` to screen readers, and for a moment to everybody.
+        // Says `text` to screen readers, and for a moment to everybody. What stands outside an open dialog is not heard, so
+        // every dialog has a place of its own for it.
         let hiding;
         export function announce(text) {
+          const dialog = document.querySelector("dialog[open] [role=status]");
+          if (dialog) { dialog.textContent = text; return; }
           const place = document.getElementById("announcement");
           if (!place) return;
           place.textContent = text;

@@ -105,7 +105,7 @@ extension ConsoleAssets {
           const dialog = h("dialog", { "aria-labelledby": id, class: wide ? "wide" : null });
           const close = () => dialog.close();
           const heading = h("h2", { id, tabindex: "-1" }, title);
-          dialog.append(heading, ...[build(close, dialog, heading)].flat());
+          dialog.append(heading, ...[build(close, dialog, heading)].flat(), h("p", { class: "unseen", role: "status" }));
           // `keep`: what is shown now is shown once, so no stray key may take it away.
           dialog.addEventListener("cancel", (event) => { if (keep || dialog.dataset.keep) event.preventDefault(); });
           dialog.addEventListener("keydown", (event) => {

@@ -3,7 +3,7 @@ extension ConsoleAssets {
     static let keyFormsModule = #"""
         // Making and changing keys. A secret is shown once, in the dialog that made it, and kept nowhere in the page.
         import { api } from "./api.js";
-        import { h, code, announce } from "./dom.js";
+        import { h, code } from "./dom.js";
         import { openForm, textField, listField, choiceField, radioField, copyButton } from "./forms.js";
 
         const ORIGIN_HINT = "One on each line, with scheme and port: https://shop.example.com, http://localhost:5173. https://*.example.com stands for one label.";
@@ -20,9 +20,9 @@ extension ConsoleAssets {
             secret,
             record.kind === "secret" ? h("p", { class: "hint" }, "It is a secret key: keep it on your server, never in a page or a repository.") : h("p", { class: "hint" }, "It may stand in pages of the web origins you named."),
             h("div", { class: "buttons" }, copyButton("Copy key", () => record.secret, secret),
-              h("button", { type: "button", class: "button plain", on: { click: close } }, "I have stored it")));
+              h("button", { type: "button", class: "button plain", on: { click: close } }, "I have stored it")),
+            h("p", { class: "unseen", role: "status" }));
           heading.focus();
-          announce("The key was made. Copy it now; it is shown only once.");
         }
 
         const planField = (plans, value) =>
