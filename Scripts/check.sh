@@ -14,6 +14,8 @@ step "documentation"
 python3 Scripts/check-docs.py
 step "build, warnings are errors"
 swift build -c release --build-tests
+step "browser helper"
+python3 Scripts/browser-helper.py --check
 step "man page"
 python3 Scripts/man-page.py --check
 step "all checks passed"

@@ -36,6 +36,12 @@ enum LocalCallCheck {
 
     /// Passes a call that no web page of another origin can have made; throws `misdirected_request` or `forbidden`.
     static func verifyNotCrossOrigin(_ head: CallHead, publicHost: String) throws(DaypassError) {
+        try self.verifyHost(head, publicHost: publicHost)
+        try self.verifySameOrigin(head, schemes: ["http", "https"])
+    }
+
+    /// Passes a call at a host that no stranger's name server answers for; throws `misdirected_request`.
+    static func verifyHost(_ head: CallHead, publicHost: String) throws(DaypassError) {
         guard head.values("host").isEmpty, let host = HostClassifier.host(ofAuthority: head.authority),
             host == publicHost || HostClassifier.isUnrebindable(host: host)
         else {
@@ -44,7 +50,6 @@ enum LocalCallCheck {
                 "Without a credential this server answers only at an address, a name without dots, or its public host."
             )
         }
-        try self.verifySameOrigin(head, schemes: ["http", "https"])
     }
 
     private static func verifySameOrigin(_ head: CallHead, schemes: [String]) throws(DaypassError) {

@@ -13,6 +13,7 @@ package struct ControlResponder: HTTPResponder {
     private let configuration: ControlAPIConfiguration
     private let trustedProxies: TrustedProxies
     private let gate: CallerGate
+    private let console: ConsoleResponder
     private let calls: ControlCalls
     private let forwardAuth: ForwardAuth?
     private let requestCounts = ControlRequestCounts()
@@ -24,16 +25,29 @@ package struct ControlResponder: HTTPResponder {
         self.logger = logger
         self.trustedProxies = TrustedProxies(configuration.trustedProxies)
         self.configuration = configuration
+        let failures = FailedAttempts(
+            limit: configuration.failedAttemptLimit,
+            refusal: configuration.failedAttemptRefusal
+        )
+        let consoleAccess = ConsoleAccess(
+            sessions: ConsoleSessions(),
+            publicHost: configuration.publicAddress.host,
+            trustedProxies: self.trustedProxies
+        )
+        self.console = ConsoleResponder(
+            access: consoleAccess,
+            adminTokenDigest: configuration.adminTokenDigest,
+            failures: failures,
+            clock: dependencies.clock
+        )
         self.gate = CallerGate(
             access: configuration.access,
             publicAddress: configuration.publicAddress,
             adminTokenDigest: configuration.adminTokenDigest,
             sessions: dependencies.sessions,
             tokens: dependencies.tokens,
-            failures: FailedAttempts(
-                limit: configuration.failedAttemptLimit,
-                refusal: configuration.failedAttemptRefusal
-            ),
+            failures: failures,
+            console: consoleAccess,
             clock: dependencies.clock
         )
         self.calls = ControlCalls(
@@ -62,6 +76,9 @@ package struct ControlResponder: HTTPResponder {
         let start = ContinuousClock.now
         var generator = SystemRandomNumberGenerator()
         let requestID = "req_" + randomBase36(16, using: &generator)
+        if ConsoleResponder.serves(head.path) {
+            return (try await self.console.answer(head, body: body), requestID)
+        }
         if let forwardAuth, ForwardedRequest.isMeant(by: head) {
             let answer = await forwardAuth.answer(head, requestID: requestID)
             self.requestCounts.count("forwardAuth", status: answer.status)
@@ -231,7 +248,7 @@ extension Response {
             if let name = HTTPField.Name(name) { fields[name] = value }
         }
         if let contentType = answer.contentType { fields[.contentType] = contentType }
-        fields[.cacheControl] = "no-store"
+        if fields[.cacheControl] == nil { fields[.cacheControl] = "no-store" }
         fields[.xContentTypeOptions] = "nosniff"
         if let name = HTTPField.Name("X-Request-Id") { fields[name] = requestID }
         let response = Response(
