@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from harness.daypass import Server
-from harness.gateway_api import ROOMY, SHOP, Admin, code, opened, roomy_limits, route
+from harness.gateway_api import ROOMY, SHOP, Admin, calls_of, code, opened, roomy_limits, route, serve
 from harness.waiting import eventually
 
 ROUTES = [
@@ -215,19 +215,18 @@ def test_revocation_is_seen_by_the_next_request(tenant, what, capsys):
 
 def streaming(api, tenant, key, token, path="/stream"):
     """An answer that has begun and does not end by itself: the viewer after the first chunk, and the upstream's call."""
-    def serve(call):
+    def endless(call):
         call.head(200, [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")])
         call.chunk(b"data: first\n\n")
         call.wait_gone(30)
 
-    api.routes[path], api.routes[f"/api/v1{path}"] = serve, serve
+    serve(api, endless, path)
     viewer = tenant.viewer()
-    before = len(api.calls)
     tenant.start(viewer, "GET", path, key, SHOP, token)
     answer = viewer.head()
     assert answer.status == 200, answer
     assert viewer.read_chunk() == b"data: first\n\n"
-    return viewer, api.calls[before:][-1]
+    return viewer, calls_of(api, path)[-1]
 
 
 @pytest.mark.parametrize("what", ["session", "sessions of the key", "key", "tenant"])

@@ -267,3 +267,16 @@ class Forger:
 
 def changed(values, changes):
     return {k: v for k, v in {**values, **changes}.items() if v is not None}
+
+
+def serve(app, function, path=None):
+    """Registers `function(call)` at an upstream under a path of its own below the tenant's base path, and returns that
+    path. (Whether the upstream sees the base path too is a test's matter: both spellings are answered.)"""
+    path = path or f"/made{next(_numbers)}"
+    app.routes[path] = app.routes[BASE + path] = function
+    return path
+
+
+def calls_of(app, path):
+    """What arrived at that path."""
+    return [call for call in list(app.calls) if call.path in (path, BASE + path)]
