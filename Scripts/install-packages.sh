@@ -16,6 +16,7 @@ test       curl              command:curl
 test       openssl           command:openssl
 test       tmux              command:tmux
 test       nginx-light       command:nginx
+test       caddy             command:caddy
 test       nghttp2-client    command:nghttp
 test       nghttp2-server    command:nghttpd
 test       chromium          command:chromium|chromium-browser|google-chrome
@@ -84,6 +85,7 @@ for package in "${missing[@]}"; do
     # Debian starts these as services; only their programs are wanted here.
     case $package in
     nginx-light) services=(nginx) ;;
+    caddy) services=(caddy) ;;
     openssh-server) services=(ssh.service ssh.socket) ;;
     *) services=() ;;
     esac

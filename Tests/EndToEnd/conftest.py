@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import process  # noqa: E402
 from harness.daypass import BINARY, Agent, Server  # noqa: E402
+from harness.gateway_api import ROOMY, Admin, roomy_limits  # noqa: E402
 from harness.localapp import LocalApp  # noqa: E402
 from harness.tunnel import Tunnel  # noqa: E402
 from harness.v1_agent import V1Agent  # noqa: E402
@@ -208,3 +209,19 @@ def share(server, tmp_path):
     yield share_
     for tunnel in opened:
         tunnel.close()
+
+
+@pytest.fixture(scope="session")
+def admin(server):
+    """The admin API of the shared server, with a plan whose limits no test reaches by accident."""
+    admin = Admin(server)
+    admin.plan(roomy_limits(), ROOMY)
+    return admin
+
+
+@pytest.fixture(scope="session")
+def api():
+    """The upstream of tenants: says what arrived, and remembers it."""
+    api = LocalApp()
+    yield api
+    api.close()
