@@ -31,10 +31,11 @@ struct GatewayParts: Sendable {
         }
         let gate = GatewayGate(snapshot: snapshot)
         try await loader.forEachPageOfCounts { gate.restore($0) }
-        for session in try await loader.revokedSessions() { _ = gate.revoke(session.id, until: session.until) }
+        for session in try await loader.revokedSessions() {
+            _ = gate.revoke(session.id, until: session.until, now: clock())
+        }
         let manager = GatewayManager(store: store, gate: gate, configuration: configuration, clock: clock)
         try await manager.start()
-        gate.publishKeySet { manager.keyring.jwks.text }
         let flusher = GatewayFlusher(manager: manager, logger: logger)
         gate.useReserver { flusher.persistCounts(then: $0) }
         self.gate = gate

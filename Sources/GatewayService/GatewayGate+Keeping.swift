@@ -31,8 +31,8 @@ extension GatewayGate: GatewayGateKeeping {
     /// Every count with a long window as it is, for an orderly end.
     package func finalCounts() -> [StoredCount] { self.durableCounts().map { StoredCount($0) } }
 
-    package func markPersisted(_ counts: [StoredCount]) {
-        self.reserved(counts.map { CounterState($0) }, failed: false)
+    package func markPersisted(_ counts: [StoredCount], failed: Bool) {
+        self.reserved(counts.map { CounterState($0) }, failed: failed)
     }
 
     /// Takes over counts that the store has kept.

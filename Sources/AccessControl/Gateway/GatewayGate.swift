@@ -27,7 +27,7 @@ package final class GatewayGate: Sendable {
     private let revoked = Mutex(RevokedSessions())
     private let tokens = Mutex(VerifiedTokens(keyIDs: [], isGood: { _ in false }))
     private let signer = Mutex<(@Sendable (SessionClaims) throws -> String)?>(nil)
-    private let keySet = Mutex<(@Sendable () -> String)?>(nil)
+    private let keySet = Mutex(#"{"keys":[]}"#)
     private let usage = Mutex(GatewayUsage())
     private let receivers = Mutex<[@Sendable (Event) -> Void]>([])
     private let reserver = Mutex<(@Sendable (@escaping @Sendable (Bool) -> Void) -> Void)?>(nil)
@@ -82,21 +82,20 @@ package final class GatewayGate: Sendable {
 
     // MARK: Tokens
 
-    /// Replaces the keys that verify tokens, and what signs them.
+    /// Replaces the keys that verify tokens, what signs them, and the text of the JWK set that is published (RFC 7517).
     package func useTokens(
         keyIDs: Set<String>,
+        keySet: String,
         isGood: @escaping @Sendable (UnverifiedToken) -> Bool,
         sign: @escaping @Sendable (SessionClaims) throws -> String
     ) {
         self.tokens.withLock { $0 = VerifiedTokens(keyIDs: keyIDs, isGood: isGood) }
         self.signer.withLock { $0 = sign }
+        self.keySet.withLock { $0 = keySet }
     }
 
-    /// Says what the public keys of tokens are, as a JWK set (RFC 7517), whenever somebody asks.
-    package func publishKeySet(_ text: @escaping @Sendable () -> String) { self.keySet.withLock { $0 = text } }
-
     /// The public keys of tokens as a JWK set.
-    package var tokenKeySet: String { self.keySet.withLock { $0 }?() ?? #"{"keys":[]}"# }
+    package var tokenKeySet: String { self.keySet.withLock { $0 } }
 
     /// Signs a token; throws when there is no key to sign with.
     package func sign(_ claims: SessionClaims) throws -> String {
@@ -105,8 +104,7 @@ package final class GatewayGate: Sendable {
     }
 
     /// Takes a session back at once; false when there is no room to remember it (`RevokedSessions.revoke`).
-    package func revoke(_ session: BrowserSessionID, until: Timestamp) -> Bool {
-        let now = until + (.zero - RevokedSessions.memory)
+    package func revoke(_ session: BrowserSessionID, until: Timestamp, now: Timestamp) -> Bool {
         let isKept = self.revoked.withLock { $0.revoke(session, until: until, now: now) }
         self.announce()
         return isKept

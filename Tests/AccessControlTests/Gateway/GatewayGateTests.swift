@@ -8,7 +8,7 @@ import Testing
 struct GatewayGateTests {
     private func gate(_ fixture: GatewayFixture) -> GatewayGate {
         let gate = GatewayGate(snapshot: fixture.snapshot)
-        gate.useTokens(keyIDs: ["k1"], isGood: { $0.signature.first == 7 }, sign: { _ in "signed" })
+        gate.useTokens(keyIDs: ["k1"], keySet: "{}", isGood: { $0.signature.first == 7 }, sign: { _ in "signed" })
         return gate
     }
 
@@ -111,7 +111,7 @@ struct GatewayGateTests {
         // The end of the token's life does not end what was begun with it; its revocation does.
         #expect(gate.refusal(ofOpen: ticket, now: fixture.now + .seconds(4000)) == nil)
         let session = try #require(ticket.session)
-        #expect(gate.revoke(session, until: fixture.now + RevokedSessions.memory))
+        #expect(gate.revoke(session, until: fixture.now + RevokedSessions.memory, now: fixture.now))
         #expect(gate.refusal(ofOpen: ticket, now: fixture.now)?.code == .sessionInvalid)
         #expect(told.withLock { $0 } == 15)
     }
