@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import bystanders
+import gateway
 import idle
 import open_websockets
 import reporting
@@ -22,6 +23,7 @@ from processes import Running, adopt_orphans, reap_orphans
 
 PARTS = {
     "speed": speed.run,
+    "gateway": gateway.run,
     "bystanders": bystanders.run,
     "slow": slow.run,
     "websockets": open_websockets.run,

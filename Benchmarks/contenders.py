@@ -81,11 +81,12 @@ def free_port(address="127.0.0.1"):
 class Contender:
     """Something in front of the local app: where to load it, and whose work to count."""
 
-    def __init__(self, name, base, host=None, **processes):
+    def __init__(self, name, base, host=None, headers=None, script=HERE / "report.lua", **processes):
         self.name, self.base, self.host, self.processes = name, base, host or urlsplit(base).netloc, processes
+        self.headers, self.script = {"Host": self.host} | (headers or {}), script
 
     def fetch(self, file):
-        request = urllib.request.Request(f"{self.base}/{file}", headers={"Host": self.host})
+        request = urllib.request.Request(f"{self.base}/{file}", headers=self.headers)
         return OPENER.open(request, timeout=10).read()
 
     def wait_until_answers(self, file, expected):
@@ -105,8 +106,9 @@ class Contender:
         """One run of wrk; its numbers and the CPU seconds each process used meanwhile."""
         before = {name: process.cpu_seconds() for name, process in self.processes.items()}
         output = subprocess.run(
-            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-H", f"Host: {self.host}",
-             "-s", HERE / "report.lua", f"{self.base}/{file}"],
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",
+             *(part for name, value in self.headers.items() for part in ("-H", f"{name}: {value}")),
+             "-s", self.script, f"{self.base}/{file}"],
             capture_output=True, text=True, timeout=seconds + 60,
         )
         found = re.search(r"^JSON (.*)$", output.stdout, re.MULTILINE)

@@ -22,6 +22,7 @@ test       nghttp2-server    command:nghttpd
 test       chromium          command:chromium|chromium-browser|google-chrome
 bench      nginx-light       command:nginx
 bench      wrk               command:wrk
+bench      caddy             command:caddy
 bench      openssh-server    command:sshd
 bench      openssh-client    command:ssh
 bench      iproute2          command:ss

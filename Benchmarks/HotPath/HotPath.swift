@@ -16,7 +16,7 @@ struct HotPath {
         let cases: [String: (Int) throws -> Int] = [
             "parse": Self.parse, "request": Self.rewriteRequest, "response": Self.rewriteResponse,
             "codec": Self.codec, "policy": Self.decide, "relay": Self.relay, "gateway": Self.gateway,
-            "gateway-write": Self.gatewayWrite,
+            "gateway-write": Self.gatewayWrite, "keys": Self.keys,
         ]
         guard arguments.count == 3, let run = cases[arguments[1]], let count = Int(arguments[2]) else {
             print("usage: hot-path \(cases.keys.sorted().joined(separator: "|")) COUNT")
