@@ -64,10 +64,17 @@ package final class GatewayGate: Sendable {
 
     // MARK: Deciding
 
-    /// Decides about a request, counting it (`GatewaySnapshot.decide`).
-    package func decide(_ request: GatewayRequest, tenant: Slug, now: Timestamp) -> GatewayVerdict? {
+    /// Decides about a request, counting it (`GatewaySnapshot.decide`); `snapshot` is one just read, or the current one.
+    ///
+    /// What a verdict says of routes is meant in the snapshot it was made on.
+    package func decide(
+        _ request: GatewayRequest,
+        tenant: Slug,
+        now: Timestamp,
+        on snapshot: GatewaySnapshot? = nil
+    ) -> GatewayVerdict? {
         var ledger = Ledger(gate: self)
-        return self.snapshot.decide(request, tenant: tenant, now: now, ledger: &ledger)
+        return (snapshot ?? self.snapshot).decide(request, tenant: tenant, now: now, ledger: &ledger)
     }
 
     /// Says how it would decide, without counting (`GatewaySnapshot.explain`).

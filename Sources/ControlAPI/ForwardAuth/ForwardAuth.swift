@@ -87,8 +87,13 @@ struct ForwardAuth: Sendable {
         }
     }
 
+    /// A refusal, whose code and sentence stand in fields too: nginx drops the body of a sub-request, and puts it together
+    /// again from these.
     private static func refusal(_ error: GatewayError, _ fields: [String: String]) -> ControlAnswer {
-        ControlAnswer(error.code.httpStatus, error.json, fields: fields)
+        var fields = fields
+        fields["X-Daypass-Code"] = error.code.rawValue
+        fields["X-Daypass-Message"] = error.message.filter { $0.isASCII && $0 != "\"" && $0 != "\\" && $0 != "\n" }
+        return ControlAnswer(error.code.httpStatus, error.json, fields: fields)
     }
 
     /// Every field for the upstream, empty.

@@ -21,7 +21,7 @@ extension Exchange {
         let gate = self.edge.gateway.gate
         let snapshot = gate.snapshot
         guard let tenant = snapshot.tenantRecord(slug),
-            let verdict = gate.decide(asked, tenant: slug, now: self.edge.clock())
+            let verdict = gate.decide(asked, tenant: slug, now: self.edge.clock(), on: snapshot)
         else {
             self.refuse(DaypassError(.misdirectedRequest))
             return
