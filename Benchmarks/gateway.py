@@ -32,7 +32,6 @@ CADDYFILE = """
 {{
     admin off
     auto_https off
-    persist_config off
     log {{
         level ERROR
     }}
@@ -40,12 +39,15 @@ CADDYFILE = """
 http://127.0.0.1:{plain} {{
     reverse_proxy 127.0.0.1:{app}
 }}
-http://127.0.0.1:{guarded} {{
+http://:{guarded} {{
+    bind 127.0.0.1
     forward_auth 127.0.0.1:{control} {{
         uri /forward-auth
         copy_headers X-Daypass-Tenant X-Daypass-Key-Id X-Daypass-Scopes X-Daypass-Channel X-Daypass-Web-Origin
     }}
-    reverse_proxy 127.0.0.1:{app}
+    handle_path /api/v1/* {{
+        reverse_proxy 127.0.0.1:{app}
+    }}
 }}
 """
 
@@ -147,8 +149,7 @@ def run(running, folder, contents):
     section.table(["contender", "requests/s", "of nginx", "p50 ms", "p99 ms", "CPU µs/request"])
     results = {name: [] for name in contenders}
     for name, contender in contenders.items():
-        if name != "forward-auth":
-            contender.wait_until_answers("1k.bin", contents["1k.bin"])
+        contender.wait_until_answers("1k.bin", contents["1k.bin"])
         contender.load("1k.bin", CONNECTIONS, 1)
     for _ in range(ROUNDS):
         for name, contender in contenders.items():

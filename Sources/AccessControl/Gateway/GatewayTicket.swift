@@ -66,3 +66,27 @@ extension GatewaySnapshot {
         )
     }
 }
+
+extension GatewaySnapshot {
+    /// What the token says that a request may have; nil when it may have none, or its key or tenant has gone since.
+    package func claims(
+        for verdict: GatewayVerdict,
+        now: Timestamp,
+        using generator: inout some RandomNumberGenerator
+    ) -> SessionClaims? {
+        guard case .mint(let webOrigin, let session) = verdict.outcome,
+            let key = verdict.key.flatMap({ self.key(id: $0) }),
+            let tenant = self.compiled(verdict.tenant)
+        else { return nil }
+        return SessionClaims(
+            issuer: self.issuer,
+            tenant: tenant.record,
+            key: key.id,
+            webOrigin: webOrigin,
+            renewing: session,
+            notIssuedBefore: key.sessionsNotBefore,
+            now: now,
+            using: &generator
+        )
+    }
+}

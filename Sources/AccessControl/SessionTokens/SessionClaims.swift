@@ -29,12 +29,16 @@ package struct SessionClaims: Equatable, Sendable {
     package static let renewalGrace: Int64 = 600
 
     /// The claims of a new token; `session` is that of the token it renews, or nil for a new one.
+    ///
+    /// `notIssuedBefore` is when all tokens of the key were voided last: `iat` has whole seconds, and a token made in the
+    /// rest of that second must not be among them, so it says the next one.
     package init(
         issuer: String,
         tenant: Tenant,
         key: APIKeyID,
         webOrigin: WebOrigin,
         renewing session: BrowserSessionID?,
+        notIssuedBefore: Timestamp? = nil,
         now: Timestamp,
         using generator: inout some RandomNumberGenerator
     ) {
@@ -46,7 +50,8 @@ package struct SessionClaims: Equatable, Sendable {
         self.webOrigin = webOrigin
         self.session = session ?? .random(using: &generator)
         self.tokenID = randomBase36(24, using: &generator)
-        self.issuedAt = seconds
+        let voided = notIssuedBefore.map { ($0.millisecondsSinceEpoch + 999) / 1000 } ?? seconds
+        self.issuedAt = voided == seconds + 1 ? voided : seconds
         self.notBefore = seconds
         self.expiresAt = seconds + tenant.sessionLifetime.wholeMilliseconds / 1000
     }

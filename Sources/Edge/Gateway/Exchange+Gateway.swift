@@ -10,6 +10,8 @@ import UpstreamRelay
 extension Exchange {
     /// Bytes of a request that are read and dropped before its answer; more closes the connection.
     private static let maximumDiscarded = 64 << 10
+    /// How long such an answer waits for them.
+    private static let discardTime = TimeAmount.seconds(5)
 
     /// Judges a request to a tenant.
     func enterGateway(_ slug: Slug) {
@@ -60,7 +62,7 @@ extension Exchange {
     private func passGateway() {
         guard let gateway else { return }
         switch gateway.verdict.outcome {
-        case .mint(let origin, let session): self.mint(gateway, origin, renewing: session)
+        case .mint: self.mint(gateway)
         case .forward(let forwarding): self.forward(gateway, forwarding)
         case .refused, .preflight: return
         }
@@ -68,20 +70,12 @@ extension Exchange {
 
     // MARK: Session tokens
 
-    private func mint(_ gateway: GatewayExchange, _ origin: WebOrigin, renewing session: BrowserSessionID?) {
-        guard let key = gateway.verdict.key else { return }
+    private func mint(_ gateway: GatewayExchange) {
         var generator = SystemRandomNumberGenerator()
         let gate = self.edge.gateway.gate
-        let claims = SessionClaims(
-            issuer: gate.snapshot.issuer,
-            tenant: gateway.tenant,
-            key: key,
-            webOrigin: origin,
-            renewing: session,
-            now: self.edge.clock(),
-            using: &generator
-        )
-        guard let token = try? gate.sign(claims) else {
+        guard let claims = gate.snapshot.claims(for: gateway.verdict, now: self.edge.clock(), using: &generator),
+            let token = try? gate.sign(claims)
+        else {
             self.edge.logger.error("A session token could not be signed")
             self.refuse(GatewayError(.upstreamUnreachable, "Session tokens cannot be signed right now. Try again."))
             return
@@ -89,11 +83,33 @@ extension Exchange {
         let body: JSONValue = [
             "data": ["sessionToken": .string(token), "expiresAt": .string(claims.expiry.iso8601WholeSeconds)]
         ]
-        let answer = EdgeAnswer.json(body.text, status: 201)
-        guard self.request.hasBody else { return self.answerGateway(answer) }
-        // Nothing in it matters, but an answer before its end would cost the connection.
-        self.state = .discarding(self.completed(answer))
+        self.answerGateway(.json(body.text, status: 201))
+    }
+
+    /// Answers once the rest of the request is here: an answer before its end would cost the connection.
+    ///
+    /// Only for bodies that are announced and small, and for a short time; else the answer is given at once.
+    private func answerAfterBody(_ answer: EdgeAnswer, resetting reason: TunnelResetReason) {
+        let head = self.request.head
+        let length = head.value(of: .contentLength).flatMap { Int($0) }
+        guard self.request.hasBody, !self.headSent, let length, length <= Self.maximumDiscarded,
+            head.first(.expect) == nil, self.mayDiscard
+        else { return self.answer(answer, resetting: reason) }
+        self.state = .discarding(answer)
+        self.eventLoop.assumeIsolated()
+            .scheduleTask(in: Self.discardTime) { [weak self] in
+                guard let self, case .discarding(let answer) = self.state else { return }
+                self.answer(answer)
+            }
         self.sendQueued()
+    }
+
+    /// Whether nothing of the request has gone anywhere yet.
+    private var mayDiscard: Bool {
+        switch self.state {
+        case .new, .waitingForReservation: true
+        case .waitingForTunnel, .comparing, .discarding, .relaying, .duplex, .collecting, .finished: false
+        }
     }
 
     /// Drops bytes of a request whose answer is ready.
@@ -288,7 +304,7 @@ extension Exchange {
     }
 
     private func answerGateway(_ answer: EdgeAnswer, resetting reason: TunnelResetReason = .cancelled) {
-        self.answer(self.completed(answer), resetting: reason)
+        self.answerAfterBody(self.completed(answer), resetting: reason)
     }
 
     /// The answer with the fields that belong on every answer of the gateway.
