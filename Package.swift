@@ -225,7 +225,8 @@ let package = Package(
         .testTarget(
             name: "GatewayServiceTests",
             dependencies: [
-                "GatewayService", "AccessControl", "SessionModel", "SessionStore", "DaypassTestSupport", jwtKit, lifecycle,
+                "GatewayService", "AccessControl", "SessionModel", "SessionStore", "DaypassTestSupport", jwtKit,
+                lifecycle,
                 log, configuration,
             ],
             swiftSettings: settings
