@@ -21,7 +21,9 @@ package final class GatewayManager: GatewayManagement {
     /// Signs and verifies session tokens.
     package let keyring: SessionTokenKeyring
 
-    /// A manager of `gate` over `store`; call `start` before use. `clock` and `randomSource` are replaced in tests.
+    /// A manager of `gate` over `store`; call `start` before use.
+    ///
+    /// `clock` and `randomSource` are replaced in tests.
     package init(
         store: any GatewayStore,
         gate: any GatewayGateKeeping,

@@ -4,7 +4,7 @@ import SessionStore
 
 /// How much the gateway's administration keeps, and how long.
 package struct GatewayServiceConfiguration: Equatable, Sendable {
-    /// How long a new signing key is published before it signs: longer than verifiers keep `jwks.json`. 0…1 day.
+    /// How long a new signing key is published before it signs, 0…1 day: longer than verifiers keep `jwks.json`.
     package var signingKeyPublishTime: Duration
     /// Tenants, 1…100 000.
     package var maxTenants: Int

@@ -105,18 +105,15 @@ extension SQLiteSessionStore {
 
     /// Reads a row of `auditColumns`.
     static func auditEvent(_ row: Row) throws -> AuditEvent {
-        let sessionID: String? = row[0]
-        let tenant: String? = row[6]
-        guard
-            let action = AuditEvent.Action(rawValue: row[4]),
-            let id = sessionID.map(SessionID.init) ?? .some(nil),
-            let slug = tenant.map({ Slug($0) }) ?? .some(nil)
-        else {
+        let sessionID = (row[0] as String?).map { SessionID($0) }
+        let tenant = (row[6] as String?).map { Slug($0) }
+        // The outer nil is a column without a value, the inner one a value that is none.
+        guard let action = AuditEvent.Action(rawValue: row[4]), sessionID != .some(nil), tenant != .some(nil) else {
             throw StoreFailure("Row \(row[7] as Int64) of the table audit_event is damaged. Restore a backup.")
         }
         return AuditEvent(
-            sessionID: id,
-            tenant: slug,
+            sessionID: sessionID ?? nil,
+            tenant: tenant ?? nil,
             at: Timestamp(millisecondsSinceEpoch: row[1]),
             actor: Actor(name: row[2], address: row[3]),
             action: action,

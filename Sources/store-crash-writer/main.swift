@@ -10,7 +10,8 @@ import SessionStore
 //
 //     store-crash-writer FOLDER
 //
-// Lines: `created ID`, `changed ID REVISION`, `kicked ID VIEWERS`, `deleted ID`.
+// Lines: `created ID`, `changed ID REVISION`, `kicked ID VIEWERS`, `deleted ID`; of the API gateway `key ID`, `revoked ID`,
+// `counted OWNER COUNT`.
 
 guard CommandLine.arguments.count == 2 else {
     print("usage: store-crash-writer FOLDER")
@@ -39,6 +40,48 @@ let service = SessionService(
 let actor = Actor(name: "local", address: "127.0.0.1")
 say("ready")
 
+/// Makes and revokes keys of a tenant of its own, and counts up one counter, forever.
+func writeGateway(_ writer: Int) async throws {
+    guard let slug = Slug("writer-\(writer)"), let upstream = TenantUpstream(parsing: "http://127.0.0.1:9") else {
+        preconditionFailure("constants are well-formed")
+    }
+    try await store.change { try $0.put([Tenant(slug: slug, upstream: upstream)]) }
+    let request = try NewAPIKey(json: ["name": "key", "kind": "secret", "scopes": ["all"]])
+    for round in 1... {
+        var generator = SystemRandomNumberGenerator()
+        let now = clock()
+        let key = APIKeyRecord.make(request, tenant: slug, now: now, using: &generator).record
+        func event(_ action: AuditEvent.Action) -> AuditEvent {
+            AuditEvent(sessionID: nil, tenant: slug, at: now, actor: actor, action: action, summary: key.id.text)
+        }
+        let (created, revoked) = (event(.keyCreated), event(.keyRevoked))
+        try await store.change { transaction in
+            try transaction.put(key)
+            try transaction.append(created)
+        }
+        say("key \(key.id)")
+        try await store.change { transaction in
+            guard var key = try transaction.key(key.id) else { preconditionFailure("the key was stored") }
+            key.revokedAt = now
+            try transaction.put(key)
+            try transaction.append(revoked)
+        }
+        say("revoked \(key.id)")
+        let owner = UInt64(writer)
+        let count = StoredCount(
+            limit: 1,
+            windowSeconds: 86_400,
+            owner: owner,
+            session: 0,
+            address: 0,
+            window: now.millisecondsSinceEpoch / 86_400_000,
+            count: round
+        )
+        try await store.write(counts: [count])
+        say("counted \(owner) \(round)")
+    }
+}
+
 try await withThrowingTaskGroup(of: Void.self) { group in
     for writer in 0..<4 {
         group.addTask {
@@ -60,6 +103,9 @@ try await withThrowingTaskGroup(of: Void.self) { group in
                 }
             }
         }
+    }
+    for writer in 0..<2 {
+        group.addTask { try await writeGateway(writer) }
     }
     try await group.waitForAll()
 }

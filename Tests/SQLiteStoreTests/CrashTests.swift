@@ -20,11 +20,14 @@ import Testing
                 // From "in the middle of opening" to "a few hundred transactions".
                 after: Int.random(in: 0...(round.isMultiple(of: 6) ? 3 : 400), using: &generator)
             )
+            // Each writer counts from 1.
+            expected.counts = [:]
             for line in lines { try expected.note(line) }
             try await expected.check(folder.path)
         }
         #expect(expected.created.count > 100)
         #expect(!expected.deleted.isEmpty)
+        #expect(expected.revokedKeys.count > 100)
     }
 
     /// Starts the writer, reads `lines` lines, kills it, and returns all that it had said by then.
@@ -64,6 +67,9 @@ import Testing
         var revisions: [String: Int64] = [:]
         var kicked: [String: Int] = [:]
         var deleted: Set<String> = []
+        var keys: Set<String> = []
+        var revokedKeys: Set<String> = []
+        var counts: [UInt64: Int] = [:]
 
         mutating func note(_ line: Substring) throws {
             let words = line.split(separator: " ").map(String.init)
@@ -77,6 +83,12 @@ import Testing
                 let viewers: Int = try #require(Int(words[2]))
                 self.kicked[words[1]] = viewers
             case ("deleted", 2): self.deleted.insert(words[1])
+            case ("key", 2): self.keys.insert(words[1])
+            case ("revoked", 2): self.revokedKeys.insert(words[1])
+            case ("counted", 3):
+                let owner: UInt64 = try #require(UInt64(words[1]))
+                let count: Int = try #require(Int(words[2]))
+                self.counts[owner] = count
             default: Issue.record("the writer said \(line)")
             }
         }
@@ -106,6 +118,7 @@ import Testing
                 #expect(try await store.session(id: id) == nil, "\(text) came back")
                 #expect(try await store.auditEvents(of: id, limit: 1).map(\.action) == [.sessionDeleted])
             }
+            try await self.checkGateway(store)
             try store.close()
             let database = try DatabaseQueue(path: directory.databasePath)
             let (integrity, foreignKeys) = try await database.read { db in
@@ -117,6 +130,35 @@ import Testing
             #expect(integrity == ["ok"])
             #expect(foreignKeys == 0)
             try database.close()
+        }
+
+        private func checkGateway(_ store: SQLiteSessionStore) async throws {
+            var kept: [String: APIKeyRecord] = [:]
+            while true {
+                let last = kept.values.map(\.id).max { $0.number < $1.number }
+                let page = try await store.allKeys(after: last, limit: 10_000)
+                if page.isEmpty { break }
+                for key in page { kept[key.id.text] = key }
+            }
+            #expect(self.keys.subtracting(kept.keys).isEmpty, "keys are lost")
+            for id in self.revokedKeys { #expect(kept[id]?.revokedAt != nil, "the revocation of \(id) is lost") }
+            #expect(try await store.change { try $0.keyCount() } == kept.count)
+            // Each stored change has its event, and the other way round.
+            let events = Dictionary(
+                grouping: try await store.gatewayAuditEvents(of: nil, limit: 1000).reversed(),
+                by: \.summary
+            )
+            // The oldest ones may begin before the page of events does.
+            for (id, events) in events where events.first?.action == .keyCreated {
+                let isRevoked = kept[id]?.revokedAt != nil
+                #expect(events.map(\.action) == (isRevoked ? [.keyCreated, .keyRevoked] : [.keyCreated]))
+            }
+            let counts = try await store.counts(after: 0, limit: 100).counts
+            let stored = Dictionary(uniqueKeysWithValues: counts.map { ($0.owner, $0.count) })
+            // One more may be stored than the writer could say.
+            for (owner, count) in self.counts {
+                #expect([count, count + 1].contains(stored[owner]), "a count is lost")
+            }
         }
     }
 }
