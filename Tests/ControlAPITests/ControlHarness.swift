@@ -112,6 +112,8 @@ final class ControlHarness: Sendable {
             fields: fields
         )
         let answer = try await self.responder.answer(head, body: body).answer
+        // The console's files and its signing in are no part of the API.
+        if head.path.hasPrefix("/console") { return answer }
         for problem in self.contract.problems(of: answer, method: method, path: head.path) {
             Issue.record("\(method) \(head.path): \(problem)")
         }

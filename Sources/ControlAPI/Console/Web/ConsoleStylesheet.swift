@@ -247,9 +247,11 @@ extension ConsoleAssets {
           .button.small, .chip { min-height: 2.75rem; }
           .check, .option { min-height: 2.75rem; }
           dl > div { grid-template-columns: 1fr; }
+          .meta span:has(a) { display: flex; align-items: center; gap: 0.3rem; min-height: 2.75rem; }
+          .meta a { display: inline-flex; align-items: center; min-height: 2.75rem; }
           dialog { padding: 1.15rem; }
           dialog .buttons .button { flex: 1 1 auto; }
-          td a, dd a, .meta a, .page-head > a, .section-head > a { display: inline-block; padding: 0.7rem 0; margin: -0.7rem 0; }
+          td a, dd a, .page-head > a, .section-head > a { display: inline-block; padding: 0.7rem 0; margin: -0.7rem 0; }
           thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
           table, tbody, tr, th, td { display: block; }
           tbody tr { padding: 0.75rem 0; }
