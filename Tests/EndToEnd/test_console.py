@@ -142,6 +142,16 @@ def test_the_cookie_alone_is_no_credential(console, fields, status):
             assert client.post("/console/sign-out", headers=fields).status_code == status
 
 
+def test_apps_never_see_the_cookie(shared):
+    """Browsers send it to every port of the host; the edge keeps it to itself."""
+    before = len(shared.app.calls)
+    cookie = f"theirs=1; daypass_console={'a' * 31}; other=2"
+    answer = shared.server.api.get(f"{shared.server.edge}/s/{shared.slug}/cookie-check", headers={"Cookie": cookie})
+    assert answer.status_code < 500
+    seen = [value for call in shared.app.calls[before:] for value in call.all("cookie")]
+    assert seen and "daypass_console" not in str(seen) and "theirs=1" in str(seen)
+
+
 def test_guessing_the_token_is_slowed_down(start_server, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     server = start_server("--admin-token-file", tmp_path / "token")
@@ -227,6 +237,23 @@ def test_home(browser, console):
     later = console.server.create(port=4001)
     browser.evaluate("document.activeElement.blur()")
     browser.wait(f"document.querySelector('main').innerText.includes({later['slug']!r})")
+
+
+def test_home_without_the_api_gateway(console):
+    with console.server.client(token=TOKEN) as client:
+        if client.get("/admin/v1/tenants").status_code == 200:
+            pytest.skip("this server has the API gateway")
+    browser = Browser()
+    try:
+        browser.size(1280)
+        browser.sign_in(console.server.control)
+        assert console.session["slug"] in text_of(browser)
+        assert "does not run the API gateway" in text_of(browser)
+        browser.press("Keys")
+        browser.wait_page("Keys")
+        assert browser.evaluate("!!document.querySelector('main [role=alert]')")
+    finally:
+        browser.close()
 
 
 def test_tenants(browser, console):
@@ -533,9 +560,10 @@ def test_by_keyboard(browser, console):
     browser.key("Enter")
     eventually(lambda: browser.evaluate("document.activeElement.id") == "content")
     browser.size(360, 800, mobile=True)
+    browser.wait("document.querySelector('.menu').checkVisibility()")
     browser.evaluate("document.querySelector('.menu').focus()")
     browser.key("Enter")
-    assert browser.evaluate("document.querySelector('.menu').getAttribute('aria-expanded')") == "true"
+    browser.wait("document.querySelector('.menu').getAttribute('aria-expanded') === 'true'")
     browser.key("Tab")
     assert browser.evaluate("document.activeElement.textContent") == "Home"
     browser.key("Escape")

@@ -73,7 +73,13 @@ package struct ControlResponder: HTTPResponder {
         var generator = SystemRandomNumberGenerator()
         let requestID = "req_" + randomBase36(16, using: &generator)
         if ConsoleResponder.serves(head.path) {
-            return (try await self.console.answer(head, body: body), requestID)
+            let answer = try await self.console.answer(head, body: body)
+            self.logger.log(
+                level: head.method == "POST" ? .info : .debug,
+                "Answered the console",
+                metadata: ["request.id": "\(requestID)", "status": "\(answer.status)", "peer": "\(head.client)"]
+            )
+            return (answer, requestID)
         }
         let match = self.routes.match(method: head.method, path: head.path)
         let answer: ControlAnswer

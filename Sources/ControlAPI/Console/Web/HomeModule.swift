@@ -91,11 +91,21 @@ extension ConsoleAssets {
           ], top);
         }
 
+        // What the API gateway has to say; null on a server that has none.
+        async function gateway(signal) {
+          try {
+            return await Promise.all([
+              api.tenants(signal), allKeys(null, signal),
+              api.usage({ from: today(), until: new Date(Date.now() + 60000).toISOString(), interval: "hour" }, signal),
+            ]);
+          } catch (error) {
+            if (error.status === 404 || error.status === 503) return null;
+            throw error;
+          }
+        }
+
         export async function home(context) {
-          const [sessions, tenants, keys, usage] = await Promise.all([
-            allSessions(context.signal), api.tenants(context.signal), allKeys(null, context.signal),
-            api.usage({ from: today(), until: new Date(Date.now() + 60000).toISOString(), interval: "hour" }, context.signal),
-          ]);
+          const [sessions, known] = await Promise.all([allSessions(context.signal), gateway(context.signal)]);
           const place = h("div");
           const number = h("span", { class: "count" });
           const toggle = h("input", { type: "checkbox", id: "show-ended" });
@@ -130,11 +140,13 @@ extension ConsoleAssets {
           return {
             title: "Home",
             body: [
-              tiles(tenants, keys, usage),
+              known && tiles(...known),
               section("Tunnel sessions", {
                 extra: h("div", { class: "section-extra" }, number, h("label", { class: "check" }, toggle, "Show ended ones")),
               }, place),
-              section("Refused most today", { extra: link("/console/refusals", "Recent refusals") }, topCodes(usage)),
+              known
+                ? section("Refused most today", { extra: link("/console/refusals", "Recent refusals") }, topCodes(known[2]))
+                : h("p", { class: "empty" }, "This server does not run the API gateway, so there are no tenants, keys and usage to show."),
             ],
           };
         }
