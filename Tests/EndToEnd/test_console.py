@@ -277,8 +277,8 @@ def test_tenants(browser, console):
     browser.press("Activate")
     browser.wait("document.querySelector('.page-head .badge').textContent === 'Active'")
     assert console.call("GET", "/admin/v1/tenants/acme-shop")["status"] == "active"
-    browser.go(console.base, "/console/tenants/nobody-here")
-    assert browser.evaluate("!!document.querySelector('[role=alert]')")
+    browser.go(console.base, "/console/tenants/nobody-here", "Not found")
+    assert browser.evaluate("!!document.querySelector('main [role=alert]')")
 
 
 def test_a_key_from_creation_to_revocation(browser, console):

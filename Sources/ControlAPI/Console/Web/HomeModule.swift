@@ -129,8 +129,8 @@ extension ConsoleAssets {
           }
           toggle.addEventListener("change", draw);
           draw();
-          // Not while somebody is at one of the buttons: the table is made anew.
-          context.every(5000, async () => {
+          // Not while somebody is at one of the buttons: the table is made anew. Long lists take several calls, so less often.
+          context.every(sessions.length < 100 ? 5000 : 60000, async () => {
             if (place.contains(document.activeElement) || document.querySelector("dialog[open]")) return;
             try {
               const next = await allSessions(context.signal);
