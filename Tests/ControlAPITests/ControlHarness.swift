@@ -115,8 +115,8 @@ final class ControlHarness: Sendable {
             fields: fields
         )
         let answer = try await self.responder.answer(head, body: body).answer
-        // Forward-auth is no call of the API, and its refusals are the gateway's.
-        guard !head.path.hasPrefix("/forward-auth") else { return answer }
+        // Forward-auth is no call of the API, and neither are the console's files and its signing in.
+        if head.path.hasPrefix("/forward-auth") || head.path.hasPrefix("/console") { return answer }
         for problem in self.contract.problems(of: answer, method: method, path: head.path) {
             Issue.record("\(method) \(head.path): \(problem)")
         }

@@ -77,7 +77,13 @@ package struct ControlResponder: HTTPResponder {
         var generator = SystemRandomNumberGenerator()
         let requestID = "req_" + randomBase36(16, using: &generator)
         if ConsoleResponder.serves(head.path) {
-            return (try await self.console.answer(head, body: body), requestID)
+            let answer = try await self.console.answer(head, body: body)
+            self.logger.log(
+                level: head.method == "POST" ? .info : .debug,
+                "Answered the console",
+                metadata: ["request.id": "\(requestID)", "status": "\(answer.status)", "peer": "\(head.client)"]
+            )
+            return (answer, requestID)
         }
         if let forwardAuth, ForwardedRequest.isMeant(by: head) {
             let answer = await forwardAuth.answer(head, requestID: requestID)

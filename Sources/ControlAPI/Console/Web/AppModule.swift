@@ -112,13 +112,15 @@ extension ConsoleAssets {
           if (!page) return null;
           const [, label, , list, detail] = page;
           if (rest === undefined || rest === "") return { name, label, view: list };
-          return detail ? { name, label, view: (context) => detail(context, decodeURIComponent(rest)) } : null;
+          // Names that need escapes are nobody's.
+          return detail ? { name, label, isDetail: true, view: (context) => detail(context, rest) } : null;
         }
 
         // Shows the page of the present address. A view answers its title and its elements; what it asks the server for ends
         // when the page is left.
         async function show({ focus = true } = {}) {
           leave();
+          for (const dialog of document.querySelectorAll("dialog[open]:not([data-keep])")) dialog.close();
           const main = document.getElementById("content");
           const page = find(location.pathname) || { name: null, view: () => ({ title: "Nothing here", body: [h("p", null, "Check the address, or choose a page.")] }) };
           for (const anchor of document.querySelectorAll("nav a")) {
@@ -148,14 +150,18 @@ extension ConsoleAssets {
           } catch (error) {
             if (shown !== mine || error.name === "AbortError" || error.status === 401) return;
             const retry = h("button", { type: "button", class: "button plain", on: { click: () => show() } }, "Try again");
-            content = { title: page.label || "Problem", body: [problem(error), h("p", null, retry)] };
+            content = {
+              title: page.isDetail && error.status === 404 ? "Not found" : page.label || "Problem",
+              back: page.isDetail && link(`/console/${page.name}`, page.label),
+              body: [problem(error), h("p", null, retry)],
+            };
           }
           if (shown !== mine) return;
           main.removeAttribute("aria-busy");
           const heading = h("h1", { tabindex: "-1" }, content.title);
           document.title = `${content.title} · Daypass console`;
           main.replaceChildren(
-            h("div", { class: "page-head" }, content.back, heading, content.badge, content.lead && h("p", { class: "lead" }, content.lead),
+            h("div", { class: "page-head" }, content.back || null, heading, content.badge, content.lead && h("p", { class: "lead" }, content.lead),
               content.actions && h("div", { class: "buttons" }, content.actions)),
             ...content.body.filter(Boolean));
           if (focus) { heading.focus({ preventScroll: true }); scrollTo(0, 0); }

@@ -150,7 +150,7 @@ extension ConsoleAssets {
         th, td { text-align: left; padding: 0.6rem 1.1rem 0.6rem 0; vertical-align: top; }
         thead th { font-size: 0.8125rem; color: var(--quiet); font-weight: 500; padding-top: 0; white-space: nowrap; }
         tbody tr { border-top: 1px solid var(--line); }
-        tbody th { font-weight: 600; overflow-wrap: anywhere; }
+        tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 10rem; }
         .number { text-align: right; }
         td:last-child, th:last-child { padding-right: 0; }
         .after-table { display: flex; flex-wrap: wrap; gap: 0.6rem 1rem; align-items: center; padding-top: 0.75rem; border-top: 1px solid var(--line); }
@@ -247,14 +247,16 @@ extension ConsoleAssets {
           .button.small, .chip { min-height: 2.75rem; }
           .check, .option { min-height: 2.75rem; }
           dl > div { grid-template-columns: 1fr; }
+          .meta span:has(a) { display: flex; flex-wrap: wrap; align-items: center; gap: 0.3rem; min-height: 2.75rem; }
+          .meta a { display: inline-flex; align-items: center; min-height: 2.75rem; }
           dialog { padding: 1.15rem; }
           dialog .buttons .button { flex: 1 1 auto; }
-          td a, dd a, .meta a, .page-head > a, .section-head > a { display: inline-block; padding: 0.7rem 0; margin: -0.7rem 0; }
+          td a, dd a, .page-head > a, .section-head > a { display: inline-block; padding: 0.7rem 0; margin: -0.7rem 0; }
           thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
           table, tbody, tr, th, td { display: block; }
           tbody tr { padding: 0.75rem 0; }
           tbody tr:first-child { border-top: 0; padding-top: 0; }
-          tbody th, tbody td { padding: 0.2rem 0; }
+          tbody th, tbody td { padding: 0.2rem 0; min-width: 0; }
           tbody th a { display: inline-flex; align-items: center; min-height: 2.75rem; }
           tbody td[data-label] { display: flex; justify-content: space-between; gap: 1rem; text-align: left; }
           tbody td[data-label]::before { content: attr(data-label); color: var(--quiet); flex: none; }

@@ -84,9 +84,14 @@ extension ConsoleAssets {
 
         export const code = (text) => h("code", null, text);
 
-        // A list of short texts as code, or a dash.
-        export const codes = (texts) =>
-          texts.length === 0 ? h("span", { class: "quiet" }, "none") : h("span", { class: "codes" }, texts.map(code));
+        // A list of short texts as code; in tables no more than `most` of them.
+        export function codes(texts, most = texts.length) {
+          if (texts.length === 0) return h("span", { class: "quiet" }, "none");
+          const rest = texts.length - most;
+          // "And one more" would take as much room as the one.
+          const shown = rest > 1 ? texts.slice(0, most) : texts;
+          return h("span", { class: "codes" }, shown.map(code), rest > 1 && h("span", { class: "quiet" }, `and ${rest} more`));
+        }
 
         // A table that becomes a list of cards on phones. Columns: `label`, `cell(row)`, and if wanted `head` (names the row),
         // `number`, `unseen` (no visible heading). Roles are written out because cards are no table layout any more.

@@ -32,7 +32,7 @@ extension ConsoleAssets {
           UPSTREAM_TIMEOUT: "The tenant's own API took too long to answer. Look there.",
         };
 
-        const LIMITS = [["20", "20"], ["50", "50"], ["100", "100"]];
+        const LIMITS = ["20", "50", "100"].map((number) => [number, `${number} newest`]);
 
         // A page of filters over one list; `load(values)` answers elements and how many there are.
         async function filtered(context, label, fields, load) {

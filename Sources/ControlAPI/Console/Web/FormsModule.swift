@@ -152,7 +152,7 @@ extension ConsoleAssets {
         // Asks before something that cannot be undone, or that others will notice.
         export function confirmDialog(title, text, confirm, act, done) {
           return openForm(title, {
-            intro: [].concat(text).map((each) => h("p", null, each)), fields: [], confirm, danger: true,
+            intro: [].concat(text).filter(Boolean).map((each) => h("p", null, each)), fields: [], confirm, danger: true,
             async submit(dialog, close) {
               await act();
               close();

@@ -91,11 +91,21 @@ extension ConsoleAssets {
           ], top);
         }
 
+        // What the API gateway has to say; null on a server that has none.
+        async function gateway(signal) {
+          try {
+            return await Promise.all([
+              api.tenants(signal), allKeys(null, signal),
+              api.usage({ from: today(), until: new Date(Date.now() + 60000).toISOString(), interval: "hour" }, signal),
+            ]);
+          } catch (error) {
+            if (error.status === 404 || error.status === 503) return null;
+            throw error;
+          }
+        }
+
         export async function home(context) {
-          const [sessions, tenants, keys, usage] = await Promise.all([
-            allSessions(context.signal), api.tenants(context.signal), allKeys(null, context.signal),
-            api.usage({ from: today(), until: new Date(Date.now() + 60000).toISOString(), interval: "hour" }, context.signal),
-          ]);
+          const [sessions, known] = await Promise.all([allSessions(context.signal), gateway(context.signal)]);
           const place = h("div");
           const number = h("span", { class: "count" });
           const toggle = h("input", { type: "checkbox", id: "show-ended" });
@@ -119,8 +129,8 @@ extension ConsoleAssets {
           }
           toggle.addEventListener("change", draw);
           draw();
-          // Not while somebody is at one of the buttons: the table is made anew.
-          context.every(5000, async () => {
+          // Not while somebody is at one of the buttons: the table is made anew. Long lists take several calls, so less often.
+          context.every(sessions.length < 100 ? 5000 : 60000, async () => {
             if (place.contains(document.activeElement) || document.querySelector("dialog[open]")) return;
             try {
               const next = await allSessions(context.signal);
@@ -130,11 +140,13 @@ extension ConsoleAssets {
           return {
             title: "Home",
             body: [
-              tiles(tenants, keys, usage),
+              known && tiles(...known),
               section("Tunnel sessions", {
                 extra: h("div", { class: "section-extra" }, number, h("label", { class: "check" }, toggle, "Show ended ones")),
               }, place),
-              section("Refused most today", { extra: link("/console/refusals", "Recent refusals") }, topCodes(usage)),
+              known
+                ? section("Refused most today", { extra: link("/console/refusals", "Recent refusals") }, topCodes(known[2]))
+                : h("p", { class: "empty" }, "This server does not run the API gateway, so there are no tenants, keys and usage to show."),
             ],
           };
         }

@@ -11,6 +11,9 @@ extension ConsoleAssets {
         // Replaces the content of a dialog by a new secret; only its own button closes it then.
         function showSecret(dialog, close, record, words) {
           dialog.dataset.keep = "true";
+          const guard = (event) => event.preventDefault();
+          addEventListener("beforeunload", guard);
+          dialog.addEventListener("close", () => removeEventListener("beforeunload", guard), { once: true });
           const secret = h("code", { class: "secret", tabindex: "0", "aria-label": "The key" }, record.secret);
           const heading = dialog.querySelector("h2");
           heading.textContent = "Copy the key now";

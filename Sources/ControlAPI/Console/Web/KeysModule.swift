@@ -33,7 +33,7 @@ extension ConsoleAssets {
               { label: "Tenant", cell: (each) => link(`/console/tenants/${each.tenant}`, each.tenant) },
               { label: "State", cell: (each) => badge(stateOf(each)) },
               { label: "Works from", cell: (each) => CHANNELS[each.channels] || each.channels },
-              { label: "Scopes", cell: (each) => codes(each.scopes) },
+              { label: "Scopes", cell: (each) => codes(each.scopes, 4) },
               { label: "Last used", cell: (each) => when(each.lastUsedAt) },
             ], page.keys);
             const shown = h("span", { class: "count" }, plural(page.keys.length, "key") + (page.next ? " so far" : ""));
@@ -79,7 +79,7 @@ extension ConsoleAssets {
           const changed = async (words) => { await context.reload(); announce(words); };
           const revoke = () => confirmDialog(`Revoke ${record.name}?`,
             ["Every request with this key is refused from now on, and its session tokens are void. This cannot be undone.",
-              h("span", null, "Pages that carry it stop working: ", codes(record.webOrigins))],
+              record.channels !== "server" && h("span", null, "Pages that carry it stop working: ", codes(record.webOrigins, 8))],
             "Revoke for good", () => api.revokeKey(record.id), () => changed(`${record.name} is revoked.`));
           const endSessions = () => confirmDialog(`End all sessions of ${record.name}?`,
             "Every session token issued until now is void. Pages get new ones by themselves as long as the key works.",

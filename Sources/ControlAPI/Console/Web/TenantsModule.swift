@@ -11,7 +11,7 @@ extension ConsoleAssets {
           const rows = table("Tenants", [
             { label: "Tenant", head: true, cell: (each) => link(`/console/tenants/${each.slug}`, each.slug) },
             { label: "Status", cell: (each) => badge(each.status) },
-            { label: "Hosts", cell: (each) => [codes(each.hosts), each.default && h("span", { class: "under" }, "also on the edge's own host")] },
+            { label: "Hosts", cell: (each) => [codes(each.hosts, 3), each.default && h("span", { class: "under" }, "also on the edge's own host")] },
             { label: "Base path", cell: (each) => code(each.basePath || "/") },
             { label: "Upstream", cell: (each) => code(each.upstream) },
             { label: "Routes", number: true, cell: (each) => count(each.routes.length) },
