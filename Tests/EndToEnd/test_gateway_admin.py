@@ -26,10 +26,11 @@ def tenant(admin, api):
 
 
 @pytest.mark.parametrize("method,path", CALLS, ids=lambda v: v)
-def test_only_the_admin_token_may(server, admin, method, path):
+def test_only_the_admin_token_may(server, admin, method, path, address):
     body = {} if method in ("POST", "PUT") else None
     for token in (None, "dp_admin_wrong", "pk_live_wrong"):
-        with server.client(token) as client:
+        # Wrong credentials count against the address they come from.
+        with server.client(token, source=address) as client:
             answer = client.request(method, f"/admin/v1{path}", json=body)
         assert answer.status_code in (401, 403), f"{token}: {answer.status_code} {answer.text}"
         assert {"error", "code"} <= set(answer.json())
