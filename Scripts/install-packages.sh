@@ -17,6 +17,7 @@ test       openssl           command:openssl
 test       tmux              command:tmux
 test       nginx-light       command:nginx
 test       caddy             command:caddy
+test       gcc               command:cc|gcc|clang
 test       nghttp2-client    command:nghttp
 test       nghttp2-server    command:nghttpd
 test       chromium          command:chromium|chromium-browser|google-chrome
