@@ -69,7 +69,8 @@ package struct StoredAnswer: Equatable, Sendable {
 /// For each request: `begin` when its head has passed the gate. The first one runs, and ends in `finish` or `abandon`.
 /// A later one waits until its body is read, and `compare` answers it. Entries live for 24 hours from their first
 /// request. Memory is bounded by `capacity` entries and `byteBudget` bytes of answers, beyond which the oldest answered
-/// entries go first; what is running is never forgotten.
+/// entries go first; what is running is never forgotten. One API key has a quarter of both at most, and beyond that loses
+/// its own oldest entries, so that it cannot push out another's.
 package struct IdempotencyStateMachine: Sendable {
     /// What to do with a request whose head has arrived.
     package enum Beginning: Equatable, Sendable {
@@ -79,7 +80,7 @@ package struct IdempotencyStateMachine: Sendable {
         case inProgress
         /// Read its body, then ask `compare`.
         case readBody
-        /// Refuse it: 429, as many requests are running as are kept.
+        /// Refuse it: 429, as many requests are running as are kept, in all or of its key.
         case full
     }
 
@@ -108,21 +109,54 @@ package struct IdempotencyStateMachine: Sendable {
     /// The largest answer that is kept, head and body together, in bytes.
     package static let maximumAnswer = 256 << 10
 
+    /// Answered entries in the order of their answers; some may have gone since.
+    private struct Order: Sendable {
+        private var items: [(id: IdempotencyID, ticket: UInt64)] = []
+        private var start = 0
+
+        var first: (id: IdempotencyID, ticket: UInt64)? { self.start < self.items.count ? self.items[self.start] : nil }
+
+        mutating func append(_ id: IdempotencyID, _ ticket: UInt64) { self.items.append((id, ticket)) }
+
+        mutating func removeFirst() {
+            self.start += 1
+            guard self.start > 64, self.start * 2 > self.items.count else { return }
+            self.items.removeFirst(self.start)
+            self.start = 0
+        }
+    }
+
+    /// What one API key has.
+    private struct Share: Sendable {
+        var count = 0
+        var bytes = 0
+        var order = Order()
+    }
+
     private let capacity: Int
     private let byteBudget: Int
+    private let keyCapacity: Int
+    private let keyByteBudget: Int
     private var entries: [IdempotencyID: Entry] = [:]
-    /// Answered entries in the order of their answers; some may have gone since.
-    private var order: [(id: IdempotencyID, ticket: UInt64)] = []
-    private var orderStart = 0
+    private var order = Order()
+    private var shares: [APIKeyID: Share] = [:]
     private var nextTicket: UInt64 = 1
     /// Bytes of all stored answers.
     package private(set) var storedBytes = 0
 
-    /// A machine for `capacity` entries with `byteBudget` bytes of answers.
-    package init(capacity: Int = 20_000, byteBudget: Int = 64 << 20) {
+    /// A machine for `capacity` entries with `byteBudget` bytes of answers, of which one API key has `keyCapacity` and
+    /// `keyByteBudget` at most, by default a quarter.
+    package init(
+        capacity: Int = 20_000,
+        byteBudget: Int = 64 << 20,
+        keyCapacity: Int? = nil,
+        keyByteBudget: Int? = nil
+    ) {
         precondition(capacity > 0 && byteBudget >= Self.maximumAnswer, "entries need room")
         self.capacity = capacity
         self.byteBudget = byteBudget
+        self.keyCapacity = keyCapacity ?? max(1, capacity / 4)
+        self.keyByteBudget = keyByteBudget ?? max(Self.maximumAnswer, byteBudget / 4)
     }
 
     /// How many entries there are.
@@ -134,16 +168,16 @@ package struct IdempotencyStateMachine: Sendable {
         if let entry = self.entries[id] {
             guard entry.fingerprint != nil else { return .inProgress }
             guard entry.expiresAt <= now else { return .readBody }
-            self.storedBytes -= entry.answer?.size ?? 0
-            self.entries[id] = nil
+            self.remove(id)
         }
-        if self.entries.count >= self.capacity {
-            self.dropOldest()
-            guard self.entries.count < self.capacity else { return .full }
-        }
+        if self.shares[id.key]?.count ?? 0 >= self.keyCapacity { self.dropOldest(of: id.key) }
+        guard self.shares[id.key]?.count ?? 0 < self.keyCapacity else { return .full }
+        if self.entries.count >= self.capacity { self.dropOldest() }
+        guard self.entries.count < self.capacity else { return .full }
         let ticket = self.nextTicket
         self.nextTicket += 1
         self.entries[id] = Entry(ticket: ticket, expiresAt: now + Self.lifetime)
+        self.shares[id.key, default: Share()].count += 1
         return .first(ticket: ticket)
     }
 
@@ -165,54 +199,64 @@ package struct IdempotencyStateMachine: Sendable {
         answer: StoredAnswer?
     ) {
         guard var entry = self.entries[id], entry.ticket == ticket, entry.fingerprint == nil else { return }
-        guard status < 500 else {
-            self.entries[id] = nil
-            return
-        }
+        guard status < 500 else { return self.remove(id) }
         entry.fingerprint = fingerprint
         if let answer, answer.size <= Self.maximumAnswer {
             entry.answer = answer
             self.storedBytes += answer.size
+            self.shares[id.key]?.bytes += answer.size
         }
         self.entries[id] = entry
-        self.order.append((id, ticket))
+        self.order.append(id, ticket)
+        self.shares[id.key]?.order.append(id, ticket)
+        while self.shares[id.key]?.bytes ?? 0 > self.keyByteBudget { self.dropOldest(of: id.key) }
         while self.storedBytes > self.byteBudget { self.dropOldest() }
     }
 
     /// The first request has been aborted, or was never sent: nothing is kept of it.
     package mutating func abandon(_ id: IdempotencyID, ticket: UInt64) {
         guard let entry = self.entries[id], entry.ticket == ticket, entry.fingerprint == nil else { return }
-        self.entries[id] = nil
+        self.remove(id)
     }
 
     /// Forgets what is older than a day.
     package mutating func expire(now: Timestamp) {
-        while self.orderStart < self.order.count {
-            let (id, ticket) = self.order[self.orderStart]
-            guard let entry = self.entries[id], entry.ticket == ticket else {
-                self.advance()
-                continue
+        while let (id, ticket) = self.order.first {
+            if let entry = self.entries[id], entry.ticket == ticket {
+                guard entry.expiresAt <= now else { return }
+                self.remove(id)
             }
-            guard entry.expiresAt <= now else { break }
-            self.dropOldest()
+            self.order.removeFirst()
         }
     }
 
+    /// Forgets the entry that was answered longest ago, if any was.
     private mutating func dropOldest() {
-        while self.orderStart < self.order.count {
-            let (id, ticket) = self.order[self.orderStart]
-            self.advance()
+        while let (id, ticket) = self.order.first {
+            self.order.removeFirst()
             guard let entry = self.entries[id], entry.ticket == ticket else { continue }
-            self.storedBytes -= entry.answer?.size ?? 0
-            self.entries[id] = nil
+            return self.remove(id)
+        }
+    }
+
+    /// Forgets the entry of `key` that was answered longest ago, if any was.
+    private mutating func dropOldest(of key: APIKeyID) {
+        while let (id, ticket) = self.shares[key]?.order.first {
+            self.shares[key]?.order.removeFirst()
+            guard let entry = self.entries[id], entry.ticket == ticket else { continue }
+            return self.remove(id)
+        }
+    }
+
+    private mutating func remove(_ id: IdempotencyID) {
+        guard let entry = self.entries.removeValue(forKey: id) else { return }
+        let size = entry.answer?.size ?? 0
+        self.storedBytes -= size
+        guard let share = self.shares[id.key], share.count > 1 else {
+            self.shares[id.key] = nil
             return
         }
-    }
-
-    private mutating func advance() {
-        self.orderStart += 1
-        guard self.orderStart > 64, self.orderStart * 2 > self.order.count else { return }
-        self.order.removeFirst(self.orderStart)
-        self.orderStart = 0
+        self.shares[id.key]?.count -= 1
+        self.shares[id.key]?.bytes -= size
     }
 }

@@ -187,7 +187,11 @@ struct IdempotencyTests {
 
     @Test("are bounded in number and bytes; what runs is never forgotten")
     func bounded() throws {
-        var machine = IdempotencyStateMachine(capacity: 2, byteBudget: IdempotencyStateMachine.maximumAnswer)
+        var machine = IdempotencyStateMachine(
+            capacity: 2,
+            byteBudget: IdempotencyStateMachine.maximumAnswer,
+            keyCapacity: 2
+        )
         let large = StoredAnswer(status: 200, head: [], body: Array(repeating: 0, count: 200 << 10))
         guard case .first(let one) = machine.begin(try self.id(1), now: Fixture.start),
             case .first(let two) = machine.begin(try self.id(2), now: Fixture.start)
@@ -201,6 +205,35 @@ struct IdempotencyTests {
         #expect(machine.count == 1)
         #expect(machine.storedBytes == large.body.count)
         #expect(machine.compare(try self.id(1), fingerprint: [1], now: Fixture.start) == .gone)
+    }
+}
+
+extension IdempotencyTests {
+    @Test("of one API key never push out another's")
+    func shares() throws {
+        var machine = IdempotencyStateMachine(capacity: 40, keyCapacity: 10)
+        func id(_ key: String, _ number: Int) throws -> IdempotencyID {
+            IdempotencyID(key: try #require(APIKeyID(key)), session: nil, route: "POST /a", text: "\(number)")
+        }
+        func run(_ id: IdempotencyID) {
+            guard case .first(let ticket) = machine.begin(id, now: Fixture.start) else { return }
+            let answer = StoredAnswer(status: 200, head: [1], body: [2])
+            machine.finish(id, ticket: ticket, fingerprint: [1], status: 200, answer: answer)
+        }
+        for number in 0..<5 { run(try id("key_000000000001", number)) }
+        for number in 0..<100 { run(try id("key_000000000002", number)) }
+        #expect(machine.count == 15)
+        #expect(machine.storedBytes == 30)
+        for number in 0..<5 {
+            #expect(machine.begin(try id("key_000000000001", number), now: Fixture.start) == .readBody)
+        }
+        #expect(machine.begin(try id("key_000000000002", 99), now: Fixture.start) == .readBody)
+        // What runs is not pushed out either: then the key has to wait.
+        for number in 200..<210 { _ = machine.begin(try id("key_000000000002", number), now: Fixture.start) }
+        #expect(machine.begin(try id("key_000000000002", 210), now: Fixture.start) == .full)
+        #expect(machine.begin(try id("key_000000000001", 9), now: Fixture.start) != .full)
+        machine.expire(now: Fixture.start + .seconds(86_400))
+        #expect(machine.count == 11)
     }
 }
 
