@@ -48,9 +48,13 @@ import Testing
             let wanted = self.count(1, 5)
             fixture.gate.state.withLock { $0.counts = [wanted] }
             // The clock stands still: nothing but the demand makes it write.
-            #expect(await self.persist(flusher))
+            let persisted = await withCheckedContinuation { continuation in
+                flusher.persistCounts { isWritten in
+                    continuation.resume(returning: isWritten ? fixture.gate.read(\.persisted) : [])
+                }
+            }
+            #expect(persisted == [wanted])
             #expect(try await self.stored(fixture) == [wanted])
-            #expect(fixture.gate.read(\.persisted) == [wanted])
             tasks.cancelAll()
             try await tasks.waitForAll()
         }

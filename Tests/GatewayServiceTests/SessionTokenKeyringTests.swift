@@ -99,6 +99,16 @@ import Testing
         same.id = stranger.keyID
         try await ring.load([same])
         #expect(!ring.isGood(stranger))
+        // A token names a key the ring does not have, and is signed with the one it has.
+        var renamed = made
+        renamed.id = "unknown"
+        let forger = SessionTokenKeyring(clock: fixture.clock.wallClock)
+        try await forger.load([renamed])
+        let forged = try forger.sign(try self.claims(fixture))
+        let unknown = try #require(UnverifiedToken(parsing: Array(forged.utf8), keyIDs: ["unknown"]))
+        #expect(forger.isGood(unknown))
+        try await ring.load([made])
+        #expect(!ring.isGood(unknown))
         #expect(first.manager.keyring.keyIDs == other.manager.keyring.keyIDs)
         #expect(first.manager.keyring.jwks != other.manager.keyring.jwks)
         // Two keys of one ring do not stand in for each other.

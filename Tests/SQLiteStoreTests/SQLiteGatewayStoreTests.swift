@@ -14,6 +14,15 @@ import Testing
         try fixture.store.close()
     }
 
+    /// Hundreds of random calls give the same answers and the same content as the in-memory store.
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func agreesWithTheInMemoryStore(seed: UInt64) async throws {
+        let fixture = try StoreFixture()
+        var model = RandomGatewayCalls(seed: seed)
+        try await model.run(600, on: fixture.store, and: InMemoryGatewayStore())
+        try fixture.store.close()
+    }
+
     @Test func reopeningKeepsEverything() async throws {
         let fixture = try StoreFixture()
         var samples = SampleGateway(seed: 4)
