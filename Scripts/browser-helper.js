@@ -29,9 +29,11 @@ export const daypass = ({ key, base }) => {
   const send = async (path, init, session) => {
     const headers = new Headers(init.headers);
     headers.set("Authorization", "Bearer " + key);
+    // Without the slash a path could become part of the host's name.
+    const url = base + (path[0] == "/" ? path : "/" + path);
     if (session) headers.set("X-Session-Token", session);
     for (let tries = 3, left = 30; ; tries--) {
-      const answer = await fetch(base + path, { ...init, headers });
+      const answer = await fetch(url, { ...init, headers });
       const seconds = parseInt(answer.headers.get("Retry-After"));
       if (answer.status != 429 && answer.status != 503 || !(seconds >= 0) || seconds > left || !tries ||
         init.body instanceof ReadableStream) return answer;

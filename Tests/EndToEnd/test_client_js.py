@@ -160,6 +160,18 @@ def test_reads_need_no_token(browser, api):
     assert api.seen[0][3] == f"Bearer {KEY}"
 
 
+def test_paths_stay_below_the_base(browser, api):
+    browser.evaluate("api.fetch('quotes/1').then((r) => r.status)")
+    assert api.calls == [(*GET, None)]
+    host = "127.0.0.1:1"
+    failed = browser.evaluate(
+        "(async () => { const { daypass } = await import('/client.js?' + Math.random());"
+        f" const other = daypass({{ key: 'k', base: location.origin }});"
+        f" return other.fetch('@{host}/quotes/1').then((r) => r.url) }})()"
+    )
+    assert failed == f"{api.base}/@{host}/quotes/1"
+
+
 def test_a_write_creates_a_token_and_the_next_one_uses_it(browser, api):
     assert browser.evaluate("post()") == 200
     assert browser.evaluate("post({ headers: { 'Idempotency-Key': 'one' } })") == 200

@@ -395,7 +395,8 @@ def test_refusals(browser, console):
 def test_audit(browser, console):
     browser.go(console.base, "/console/audit", "Audit")
     assert "admin" in text_of(browser) and "acme-shop" in text_of(browser)
-    browser.fill("About", "sessions")
+    browser.fill("Show", "100")
+    browser.fill("About", "all")
     browser.wait("document.querySelector('main').innerText.includes('sess_')")
 
 

@@ -75,7 +75,7 @@ extension ConsoleAssets {
           usage: async (query, signal) => (await get(`${admin}/usage`, query, signal)).usage,
           refusals: async (query, signal) => (await get(`${admin}/refusals`, query, signal)).refusals,
           gatewayAudit: async (query, signal) => (await get(`${admin}/audit`, query, signal)).events,
-          sessionAudit: async (query, signal) => (await get("/audit", query, signal)).events,
+          audit: async (query, signal) => (await get("/audit", query, signal)).events,
           sessions: (query, signal) => get("/sessions", query, signal),
           changeSession: (slug, change) => post(`/sessions/by-slug/${encodeURIComponent(slug)}/${change}`),
         };

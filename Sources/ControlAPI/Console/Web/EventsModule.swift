@@ -88,22 +88,22 @@ extension ConsoleAssets {
         }
 
         export async function audit(context) {
-          const about = choiceField("about", "About", [["", "API gateway"], ["sessions", "Tunnel sessions"]], { value: context.query.get("about") || "" });
+          const about = choiceField("about", "About", [["", "API gateway"], ["all", "Everything on this server"]], { value: context.query.get("about") || "" });
           const tenant = await tenantField(context);
           const fields = [about, tenant, limitField(context)];
-          const showTenant = () => { tenant.element.hidden = about.value() === "sessions"; };
+          const showTenant = () => { tenant.element.hidden = about.value() === "all"; };
           about.control.addEventListener("change", showTenant);
           showTenant();
           const body = await filtered(context, "Audit trail", fields, async (values) => {
-            const isSessions = values.about === "sessions";
-            const events = isSessions
-              ? await api.sessionAudit({ limit: values.limit }, context.signal)
+            const isAll = values.about === "all";
+            const events = isAll
+              ? await api.audit({ limit: values.limit }, context.signal)
               : await api.gatewayAudit({ tenant: values.tenant, limit: values.limit }, context.signal);
             const rows = table("Audit trail, newest first", [
               { label: "When", head: true, cell: (each) => when(each.at, true) },
               { label: "What", cell: (each) => [code(each.action), h("span", { class: "under" }, each.summary)] },
               { label: "Who", cell: (each) => each.actor }, { label: "Address", cell: (each) => code(each.address) },
-              isSessions
+              isAll
                 ? { label: "Session", cell: (each) => each.sessionId ? code(each.sessionId) : h("span", { class: "quiet" }, "none") }
                 : { label: "Tenant", cell: (each) => each.tenant ? link(`/console/tenants/${each.tenant}`, each.tenant) : h("span", { class: "quiet" }, "none") },
             ], events);
