@@ -192,6 +192,7 @@ ALLOWED = {
         "Hummingbird": "serving a folder as local app",
         "HTTPTypes": "Hummingbird's requests and fields",
         "ArgumentParser": "commands",
+        "Yams": "declarations written in YAML",
         "Logging": LOG,
         "ServiceLifecycle": RUN,
         "Configuration": READ,

@@ -119,7 +119,10 @@ package struct ControlClient: Sendable {
         return try encoder.encode(body)
     }
 
-    private func send(_ method: HTTPMethod, _ path: String, body: Data?) async throws -> Data {
+    /// Sends a call and gives the body of its answer, which may be empty.
+    ///
+    /// Throws `CommandFailure`.
+    func send(_ method: HTTPMethod, _ path: String, body: Data?) async throws -> Data {
         var request = HTTPClientRequest(url: self.server.url + path)
         request.method = method
         request.headers.add(name: "Accept", value: "application/json")

@@ -1,3 +1,5 @@
+// Named although Foundation has it: only so are the fields of `stat` found in every order of compiling.
+import Dispatch
 import Foundation
 
 // Whichever module includes sys/stat.h first counts as the one that defines `stat`; in builds without whole-module
