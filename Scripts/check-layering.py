@@ -26,14 +26,15 @@ HTTP2 = "HTTP/2"
 FIELDS = "header lists of HTTP/2 as values"
 QUEUE = "double-ended queues for data waiting for credit"
 DATE = "dates, files and JSON where the standard library has none"
+BIG = "integers of 256 bits"
 LIBC = "system calls"
 SIGNAL = "signals that end a service"
 
 # Only these decide; they import no event loop, no clock, no logger.
-PURE = {"SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl"}
+PURE = {"SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "EthereumPrimitives", "WalletPolicy"}
 
 # Test support and programs that only tests run.
-EXEMPT = {"DaypassTestSupport", "store-crash-writer"}
+EXEMPT = {"DaypassTestSupport", "store-crash-writer", "ethereum-primitives-cli"}
 
 ALLOWED = {
     "SessionModel": {"Crypto": HASH},
@@ -48,6 +49,15 @@ ALLOWED = {
         "SessionModel": VALUES,
         "ProxySemantics": "path and head rules of what is being decided about",
         "Crypto": HASH,
+    },
+    "EthereumPrimitives": {
+        "CSecp256k1": "signatures on the curve of Ethereum",
+        "BigInt": BIG,
+    },
+    "WalletPolicy": {
+        "SessionModel": VALUES,
+        "EthereumPrimitives": "formats and signatures",
+        "BigInt": BIG,
     },
     "SessionStore": {
         "SessionModel": VALUES,
@@ -199,6 +209,7 @@ ALLOWED = {
         "Darwin": LIBC,
     },
     "CQREncode": {},
+    "CSecp256k1": {},
     "CMalloc": {},
 }
 
