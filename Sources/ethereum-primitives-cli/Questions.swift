@@ -56,6 +56,7 @@ enum Questions {
             }
             let signature = try RecoverableSignature(bytes: try request.bytes("signature"))
             return .bool(key.verifies(signature, of: try request.word("digest")))
+        case "verify-delegation": return try Delegations.verify(request)
         case let other: throw Misunderstood(what: other)
         }
     }
