@@ -147,6 +147,12 @@ let package = Package(
             dependencies: ["SessionModel", "SessionStore", "SQLiteStore"],
             swiftSettings: settings
         ),
+        // Answers questions about formats and signatures, for tests against other implementations.
+        .executableTarget(
+            name: "ethereum-primitives-cli",
+            dependencies: ["EthereumPrimitives", "WalletPolicy", "SessionModel", bigInt],
+            swiftSettings: settings
+        ),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         // glibc's allocator settings; empty on other systems.
         .systemLibrary(name: "CMalloc"),
@@ -226,12 +232,12 @@ let package = Package(
         ),
         .testTarget(
             name: "EthereumPrimitivesTests",
-            dependencies: ["EthereumPrimitives", bigInt],
+            dependencies: ["EthereumPrimitives", "DaypassTestSupport", bigInt],
             swiftSettings: settings
         ),
         .testTarget(
             name: "WalletPolicyTests",
-            dependencies: ["WalletPolicy", "EthereumPrimitives", "SessionModel", bigInt],
+            dependencies: ["WalletPolicy", "EthereumPrimitives", "SessionModel", "DaypassTestSupport", bigInt],
             swiftSettings: settings
         ),
         .testTarget(

@@ -26,6 +26,7 @@ HTTP2 = "HTTP/2"
 FIELDS = "header lists of HTTP/2 as values"
 QUEUE = "double-ended queues for data waiting for credit"
 DATE = "dates, files and JSON where the standard library has none"
+BIG = "integers of 256 bits"
 LIBC = "system calls"
 SIGNAL = "signals that end a service"
 
@@ -33,7 +34,7 @@ SIGNAL = "signals that end a service"
 PURE = {"SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "EthereumPrimitives", "WalletPolicy"}
 
 # Test support and programs that only tests run.
-EXEMPT = {"DaypassTestSupport", "store-crash-writer"}
+EXEMPT = {"DaypassTestSupport", "store-crash-writer", "ethereum-primitives-cli"}
 
 ALLOWED = {
     "SessionModel": {"Crypto": HASH},
@@ -52,13 +53,13 @@ ALLOWED = {
         "Synchronization": LOCK,
     },
     "EthereumPrimitives": {
-        "BigInt": "integers of 256 bits",
-        "CSecp256k1": "signatures, by the library that Bitcoin uses",
+        "CSecp256k1": "signatures on the curve of Ethereum",
+        "BigInt": BIG,
     },
     "WalletPolicy": {
         "SessionModel": VALUES,
-        "EthereumPrimitives": "formats and signatures of Ethereum",
-        "BigInt": "integers of 256 bits",
+        "EthereumPrimitives": "formats and signatures",
+        "BigInt": BIG,
     },
     "CSecp256k1": {},
     "SessionStore": {
@@ -243,6 +244,7 @@ ALLOWED = {
         "Darwin": LIBC,
     },
     "CQREncode": {},
+    "CSecp256k1": {},
     "CMalloc": {},
 }
 

@@ -11,6 +11,7 @@ root=$PWD
 Scripts/install-packages.sh build test
 if [ -z "${DAYPASS_BIN:-}" ]; then
     swift build -c release --product daypass
+    swift build -c release --product ethereum-primitives-cli
     DAYPASS_BIN="$(swift build -c release --show-bin-path)/daypass"
 else
     DAYPASS_BIN=$(realpath "$DAYPASS_BIN")

@@ -7,6 +7,7 @@ set -euo pipefail
 list='
 build      libsqlite3-dev    file:sqlite3.h
 build      libqrencode-dev   file:qrencode.h
+build      libsecp256k1-dev  file:secp256k1_recovery.h
 build      pkg-config        command:pkg-config
 build      python3           command:python3
 build      make              command:make

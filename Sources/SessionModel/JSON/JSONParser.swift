@@ -2,18 +2,25 @@
 ///
 /// The caller bounds the length of the text; memory use is proportional to it.
 package struct JSONParser {
-    /// Arrays and objects inside each other at most.
+    /// Arrays and objects inside each other at most, unless the caller says otherwise.
     package static let maximumDepth = 16
 
     private let bytes: [UInt8]
+    private let maximumDepth: Int
     private var position = 0
     private var depth = 0
 
-    private init(_ bytes: [UInt8]) { self.bytes = bytes }
+    private init(_ bytes: [UInt8], maximumDepth: Int) {
+        self.bytes = bytes
+        self.maximumDepth = maximumDepth
+    }
 
     /// Reads `bytes`; throws `bad_request` saying what is wrong and at which byte.
-    package static func parse(_ bytes: [UInt8]) throws(DaypassError) -> JSONValue {
-        var parser = JSONParser(bytes)
+    package static func parse(
+        _ bytes: [UInt8],
+        maximumDepth: Int = Self.maximumDepth
+    ) throws(DaypassError) -> JSONValue {
+        var parser = JSONParser(bytes, maximumDepth: maximumDepth)
         parser.skipSpace()
         let value = try parser.value()
         parser.skipSpace()
@@ -63,7 +70,7 @@ package struct JSONParser {
     private mutating func enter() throws(DaypassError) {
         self.position += 1
         self.depth += 1
-        guard self.depth <= Self.maximumDepth else { throw self.problem("it is nested too deeply") }
+        guard self.depth <= self.maximumDepth else { throw self.problem("it is nested too deeply") }
         self.skipSpace()
     }
 

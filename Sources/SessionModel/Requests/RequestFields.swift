@@ -62,6 +62,9 @@ package struct RequestFields {
         if !self.members.contains(where: { $0.name == name }) { self.refuse(name, "is required") }
     }
 
+    /// A field of whatever kind, which the caller reads by itself or ignores; nil when absent.
+    package mutating func any(_ name: String) -> JSONValue? { self.value(name) }
+
     /// A boolean field; nil when absent or refused.
     package mutating func bool(_ name: String) -> Bool? {
         guard let value = self.value(name) else { return nil }
