@@ -61,7 +61,6 @@ ALLOWED = {
         "EthereumPrimitives": "formats and signatures",
         "BigInt": BIG,
     },
-    "CSecp256k1": {},
     "SessionStore": {
         "SessionModel": VALUES,
         "Synchronization": LOCK,
