@@ -78,7 +78,7 @@ package struct RequestRouter: Sendable {
     /// Routes a request; `tenants` is nil when there are none.
     ///
     /// A host that a tenant names is the tenant's, whatever else it could be, except the edge's own: there only what lies
-    /// under a tenant's base path is.
+    /// under a tenant's base path is, and is not for tunnels or the edge's pages.
     ///
     /// Throws `.invalid` for a missing, doubled or malformed `Host`, and for a target that names another authority.
     package func route(
@@ -123,6 +123,8 @@ package struct RequestRouter: Sendable {
             return RequestRoute(Self.published(path).map { .published($0) } ?? .tenant(named), target: target)
         }
         if let published = Self.published(path) { return RequestRoute(.published(published), target: target) }
+        // Whatever base path an admin chose, agents and links keep working.
+        if Self.isEdgesOwn(path) { return nil }
         if let named, tenants.isServed(path, by: named) { return RequestRoute(.tenant(named), target: target) }
         return tenants.defaultTenant(target: path).map { RequestRoute(.tenant($0), target: target) }
     }
@@ -132,6 +134,15 @@ package struct RequestRouter: Sendable {
         let path = target.prefix { $0 != UInt8(ascii: "?") }
         if path.elementsEqual("/.well-known/jwks.json".utf8) { return .tokenKeys }
         return path.elementsEqual("/.well-known/daypass/client.js".utf8) ? .clientScript : nil
+    }
+
+    /// Whether a path of the edge's own host is for tunnels or the edge's pages.
+    private static func isEdgesOwn(_ target: [UInt8]) -> Bool {
+        target.withUnsafeBytes { bytes in
+            let path = UnsafeRawBufferPointer(rebasing: bytes.prefix { $0 != UInt8(ascii: "?") })
+            return equalsIgnoringCase(path, "/tunnel") || Self.hasPrefix(path, "/.wormkey/")
+                || Self.hasPrefix(path, "/s/")
+        }
     }
 
     private enum HostPlace {

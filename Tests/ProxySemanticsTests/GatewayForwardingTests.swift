@@ -9,7 +9,9 @@ private struct Tenants: TenantDirectory {
         ["api.acme.example": Slug("acme"), "acme.localhost": Slug("acme"), "pub.example": Slug("shared")][host] ?? nil
     }
 
-    func isServed(_ target: [UInt8], by tenant: Slug) -> Bool { target.starts(with: "/shared/v1/".utf8) }
+    func isServed(_ target: [UInt8], by tenant: Slug) -> Bool {
+        ["/shared/v1/", "/s/", "/tunnel", "/.wormkey/"].contains { target.starts(with: $0.utf8) }
+    }
 
     func defaultTenant(target: [UInt8]) -> Slug? {
         target.starts(with: "/api/v1/".utf8) ? Slug("fallback") : nil
@@ -35,6 +37,7 @@ private struct Tenants: TenantDirectory {
 
     @Test func `the edge's own host stays the edge's own besides`() throws {
         #expect(try self.route("/tunnel", "pub.example") == .tunnel)
+        #expect(try self.route("/.wormkey/room", "pub.example") == .reserved(nil))
         #expect(try self.route("/", "pub.example") == .nothing)
         #expect(try self.route("/s/quiet-lime-42/", "pub.example") == .session(Slug("quiet-lime-42")!, .path))
         #expect(try self.route("/", "other-one-1.localhost") == .session(Slug("other-one-1")!, .host))
