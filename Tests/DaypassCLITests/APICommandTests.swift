@@ -63,6 +63,39 @@ import Testing
         #expect(throws: (any Error).self) { try body(["--key", "-", "--session-token", "-"]) }
     }
 
+    @Test func anExplanationSaysTheDecisionTheCheckAndWhatIsLeft() throws {
+        let answer = """
+            {"decision":"refused","code":"RATE_LIMITED","message":"Too many.","decidedBy":"limits","tenant":"acme",\
+            "keyId":"key_000000000001","channel":"browser","path":"/api/v1/quotes","route":"/quotes","steps":[\
+            {"check":"session","outcome":"skipped","reason":"no session is needed"},\
+            {"check":"limits","outcome":"failed","reason":"RATE_LIMITED: a limit is used up"},\
+            {"check":"idempotency","outcome":"skipped","reason":"an earlier check decided"}],"limits":[\
+            {"class":"reads","windowSeconds":60,"maximum":30,"per":"visitor","remaining":0,\
+            "resetsAt":"2026-03-04T15:31:00.000Z"}]}
+            """
+        let lines = APIExplainCommand.lines(
+            try JSONParser.parse(Array(answer.utf8)),
+            method: "GET",
+            now: Timestamp(millisecondsSinceEpoch: 1_772_638_200_000),
+            Style(hasColour: false)
+        )
+        #expect(
+            lines == [
+                #"Refused by the check "limits": RATE_LIMITED."#, "Too many.", "",
+                "Request       GET /api/v1/quotes, from a web page", "Tenant        acme",
+                "Key           key_000000000001", "Route         /quotes", "",
+                "CHECK    RESULT  WHY", "session  -       no session is needed",
+                "limits   failed  RATE_LIMITED: a limit is used up", "Not asked any more: idempotency.", "",
+                "LIMIT  PER      LEFT     WINDOW  BEGINS ANEW", "reads  visitor  0 of 30  1 min   in 1 min",
+            ]
+        )
+    }
+
+    @Test func anEmptyAnswerIsNoReasonToFail() {
+        let now = Timestamp(millisecondsSinceEpoch: 0)
+        #expect(!APIExplainCommand.lines(.null, method: "GET", now: now, Style(hasColour: false)).isEmpty)
+    }
+
     @Test(arguments: [
         ["tenants", "show", "A"], ["tenants", "delete", "../keys"], ["tenants", "suspend", "acme", "--as", "active"],
         ["keys", "show", "key_1"], ["keys", "revoke", "key_000000000001/rotate"],

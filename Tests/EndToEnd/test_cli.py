@@ -382,7 +382,7 @@ def test_version(tmp_path):
 
 
 COMMANDS = [
-    "serve", "http", "run", "list", "status", "open", "close", "pause", "resume", "policy", "viewers", "kick", "tokens", "version",
+    "serve", "http", "run", "list", "status", "open", "close", "pause", "resume", "policy", "viewers", "kick", "api", "tokens", "version",
 ]
 
 

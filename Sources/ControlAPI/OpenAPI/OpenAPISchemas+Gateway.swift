@@ -28,6 +28,16 @@ extension OpenAPISchemas {
         ]
     }
 
+    private static func form(_ pattern: String, upTo length: Int, _ description: String) -> JSONValue {
+        [
+            "type": "string", "pattern": .string("^\(pattern)$"), "maxLength": .integer(length),
+            "description": .string(description),
+        ]
+    }
+
+    /// A segment of a path that every server reads alike.
+    private static let segment = "[A-Za-z0-9._~-]*[A-Za-z0-9_~-]"
+
     private static let textOrNull: JSONValue = ["type": ["string", "null"]]
     private static let keyOrNull: JSONValue = orNull("^key_[a-z0-9]{12}$")
 
@@ -48,9 +58,19 @@ extension OpenAPISchemas {
 
     private static let tenantFields: [JSONValue.Member] = [
         .init("slug", reference("Slug")),
-        .init("hosts", strings(text("A host name in lower case, without port."), 0...GatewayBounds.hosts)),
-        .init("basePath", shortText(0...1024, "What comes before its routes: `/api/v1`, or empty.")),
-        .init("upstream", shortText(1...2048, "Where its API is: an http(s) URL, or `tunnel:{slug}`.")),
+        .init(
+            "hosts",
+            strings(form("[a-z0-9._-]+", upTo: 255, "In lower case, without port."), 0...GatewayBounds.hosts)
+        ),
+        .init("basePath", form("(/\(segment))*", upTo: 1024, "What comes before its routes: `/api/v1`, or empty.")),
+        .init(
+            "upstream",
+            form(
+                "(https?://[A-Za-z0-9.:\\[\\]-]+(/\(segment))*/?|tunnel:[a-z0-9]+(-[a-z0-9]+)*)",
+                upTo: 2048,
+                "Where its API is: an http(s) URL, or `tunnel:{slug}`."
+            )
+        ),
         .init("status", choice(TenantStatus.self)),
         .init("modules", strings(reference("PolicyName"), 0...GatewayBounds.modules)),
         .init("sessionMinutes", integer(5...60)), .init("default", bool),
@@ -69,7 +89,14 @@ extension OpenAPISchemas {
             object(
                 [
                     .init("methods", strings(choice(APIMethod.self), 1...APIMethod.allCases.count)),
-                    .init("path", shortText(1...1024, "`/quotes/{id}`, `/files/**`; after the base path.")),
+                    .init(
+                        "path",
+                        form(
+                            "(/|(/(\(segment)|\\{\(segment)\\}))+(/\\*\\*)?|/\\*\\*)",
+                            upTo: 1024,
+                            "`/quotes/{id}`, `/files/**`; after the base path."
+                        )
+                    ),
                     .init("scope", reference("Scope")), .init("module", reference("PolicyName")),
                     .init("limitClass", reference("PolicyName")), .init("session", choice(SessionRule.self)),
                     .init("idempotency", choice(IdempotencyRule.self)),
@@ -137,7 +164,11 @@ extension OpenAPISchemas {
     // MARK: Keys
 
     private static let origins = strings(
-        shortText(1...2048, "`https://shop.example`, or `https://*.shop.example` for one label."),
+        form(
+            "[hH][tT][tT][pP][sS]?://[^/\\s]+/?",
+            upTo: 2048,
+            "`https://shop.example`, or `https://*.shop.example` for one label."
+        ),
         0...APIKeyRecord.maximumWebOrigins
     )
     private static let scopes = strings(reference("Scope"), 1...APIKeyRecord.maximumScopes)
@@ -266,12 +297,22 @@ extension OpenAPISchemas {
                         ]
                     ),
                     .init("tenant", reference("Slug")),
-                    .init("host", shortText(1...255, "Instead of the tenant: where it is sent to.")),
+                    .init(
+                        "host",
+                        form(
+                            "([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]*)?",
+                            upTo: 255,
+                            "Instead of the tenant: where it is sent to."
+                        )
+                    ),
                     .init("origin", shortText(0...2048, "`Origin`; without it, the server channel.")),
                     .init("key", shortText(0...512, "Neither answered nor logged.")),
                     .init("sessionToken", shortText(0...8192, "Neither answered nor logged.")),
                     .init("idempotencyKey", shortText(0...1024, "`Idempotency-Key`.")),
-                    .init("address", shortText(1...64, "Where it comes from; the caller's by default.")),
+                    .init(
+                        "address",
+                        form("[0-9A-Fa-f.:]{2,45}", upTo: 45, "Where it comes from; the caller's by default.")
+                    ),
                 ],
                 optional: ["tenant", "host", "origin", "key", "sessionToken", "idempotencyKey", "address"],
                 example: ["method": "POST", "path": "/quotes", "origin": "https://shop.example", "tenant": "acme"]

@@ -171,3 +171,52 @@ struct GatewayReportTests {
         #expect(from["code"] == "RATE_LIMITED")
     }
 }
+
+@Suite("The document's forms of what belongs to the gateway")
+struct GatewayFormTests {
+    private static let segments = [
+        "a", "A-z_0.9~", "a.", ".", "..", "", "a b", "{id}", "{}", "{a/b}", "**", "*", "%41", "ä",
+    ]
+
+    private func pattern(_ path: [String]) throws -> Regex<AnyRegexOutput> {
+        let address = try #require(PublicAddress(url: "http://localhost:3002"))
+        let document = OpenAPIDocument(configuration: ControlAPIConfiguration(publicAddress: address)).json
+        let schema = try #require(path.reduce(document["components"]?["schemas"]) { $0?[$1] })
+        return try Regex(try #require(schema["pattern"]?.string))
+    }
+
+    @Test("paths of routes are exactly those that are taken")
+    func routes() throws {
+        let pattern = try self.pattern(["Route", "properties", "path"])
+        var texts = ["", "/", "a", "//"]
+        for first in Self.segments {
+            texts.append("/\(first)")
+            for second in Self.segments { texts.append("/\(first)/\(second)") }
+        }
+        for text in texts {
+            #expect((text.wholeMatch(of: pattern) != nil) == (RoutePattern(text) != nil), "\(text)")
+        }
+    }
+
+    @Test("base paths are exactly those that are taken")
+    func basePaths() throws {
+        let pattern = try self.pattern(["NewTenant", "properties", "basePath"])
+        for text in ["", "/", "a", "//", "/api/v1", "/api/v1/"] + Self.segments.map({ "/x/\($0)" }) {
+            #expect((text.wholeMatch(of: pattern) != nil) == Tenant.isBasePath(text), "\(text)")
+        }
+    }
+
+    @Test(
+        "upstreams that are taken have the form",
+        arguments: [
+            "http://127.0.0.1:4000", "https://api.example.com/v1/", "http://[::1]:80/a.b", "tunnel:quiet-lime-42",
+            "http://x",
+        ]
+    )
+    func upstreams(text: String) throws {
+        let upstream = try #require(TenantUpstream(parsing: text))
+        let pattern = try self.pattern(["NewTenant", "properties", "upstream"])
+        #expect(text.wholeMatch(of: pattern) != nil)
+        #expect(upstream.text.wholeMatch(of: pattern) != nil)
+    }
+}

@@ -12,7 +12,8 @@ package struct APICommand: AsyncParsableCommand {
 
             EXAMPLES
               daypass api apply tenants.yaml --dry-run
-              daypass api keys create --tenant acme --scope quotes:write --origin https://shop.example
+              daypass api keys create --tenant acme --scope quotes:write \\
+                  --origin https://shop.example
               daypass api explain --origin https://shop.example POST /quotes --key -
             """,
         subcommands: [

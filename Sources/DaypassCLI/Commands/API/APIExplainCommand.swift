@@ -84,7 +84,12 @@ package struct APIExplainCommand: AsyncParsableCommand {
     }
 
     /// The explanation in words: the decision, what it is about, the checks, the limits.
-    static func lines(_ answer: JSONValue, method: String, now: Timestamp, _ style: Style) -> [String] {
+    package static func lines(
+        _ answer: JSONValue,
+        method: String,
+        now: Timestamp,
+        _ style: Style
+    ) -> [String] {
         var lines = [Self.decision(answer, style)]
         if !answer.words("message").isEmpty { lines.append(TerminalText.safe(answer.words("message"))) }
         lines.append("")
@@ -98,11 +103,15 @@ package struct APIExplainCommand: AsyncParsableCommand {
         }
         lines.append("")
         var checks = TextTable("CHECK", "RESULT", "WHY")
-        for step in answer.list("steps") {
+        let steps = answer.list("steps")
+        let decider = steps.firstIndex { $0.words("check") == answer.words("decidedBy") }
+        for step in steps.prefix((decider ?? steps.count) + 1) {
             let outcome = step.words("outcome")
             checks.add(step.words("check"), outcome == "skipped" ? "-" : outcome, step.words("reason"))
         }
         lines += checks.rendered(style)
+        let rest = steps.dropFirst((decider ?? steps.count) + 1).map { TerminalText.safe($0.words("check")) }
+        if !rest.isEmpty { lines.append("Not asked any more: \(rest.joined(separator: ", ")).") }
         guard !answer.list("limits").isEmpty else { return lines }
         lines.append("")
         var limits = TextTable("LIMIT", "PER", "LEFT", "WINDOW", "BEGINS ANEW")

@@ -11,7 +11,8 @@ package struct APIKeysCommand: AsyncParsableCommand {
             for servers. A key is printed once, alone on standard output.
 
             EXAMPLES
-              daypass api keys create --tenant acme --scope quotes:write --origin https://shop.example
+              daypass api keys create --tenant acme --scope quotes:write \\
+                  --origin https://shop.example
               daypass api keys rotate key_a1b2c3d4e5f6 --grace 24h
             """,
         subcommands: [
@@ -28,7 +29,8 @@ package struct APIKeysCommand: AsyncParsableCommand {
             abstract: "Make an API key; it is shown once.",
             discussion: """
                 EXAMPLES
-                  daypass api keys create --tenant acme --scope quotes:write --origin https://shop.example
+                  daypass api keys create --tenant acme --scope quotes:write \\
+                      --origin https://shop.example
                   daypass api keys create --tenant acme --secret --scope quotes:read --expires 90d
                 """
         )
