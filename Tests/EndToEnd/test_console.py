@@ -513,6 +513,20 @@ def test_every_page_for_everybody(browser, console, tmp_path_factory, scheme, wi
     print(f"screenshots in {folder}")
 
 
+def test_no_page_is_wider_than_the_screen(browser, console):
+    """On either side of every width at which the layout changes."""
+    for name, path in pages(console).items():
+        browser.go(console.base, path)
+        for width in (320, 703, 705, 959, 961, 1024, 1920):
+            browser.size(width, 800)
+            wide = browser.wait("innerWidth === " + str(width) + " && [document.documentElement.scrollWidth, innerWidth]")
+            assert wide[0] <= wide[1], (name, width)
+            clipped = browser.evaluate(
+                "[...document.querySelectorAll('section')].filter((s) => s.scrollWidth > s.clientWidth + 1).length"
+            )
+            assert clipped == 0, (name, width)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("where, button", [("keys", "Create key…"), ("key", "Edit…"), ("key", "Rotate…"), ("key", "Revoke…")])

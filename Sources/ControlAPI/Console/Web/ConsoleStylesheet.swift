@@ -116,7 +116,7 @@ extension ConsoleAssets {
 
         section {
           background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.1rem 1.25rem; display: grid;
-          gap: 0.85rem; min-width: 0; box-shadow: var(--shadow);
+          gap: 0.85rem; min-width: 0; box-shadow: var(--shadow); container-type: inline-size;
         }
         .stack { display: grid; gap: 1.25rem; min-width: 0; }
         .section-head { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 1rem; }
@@ -152,6 +152,7 @@ extension ConsoleAssets {
         tbody tr { border-top: 1px solid var(--line); }
         tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 10rem; }
         .number { text-align: right; }
+        td.number, time, .badge { white-space: nowrap; }
         td:last-child, th:last-child { padding-right: 0; }
         .after-table { display: flex; flex-wrap: wrap; gap: 0.6rem 1rem; align-items: center; padding-top: 0.75rem; border-top: 1px solid var(--line); }
 
@@ -226,6 +227,12 @@ extension ConsoleAssets {
         .refusal-head h3 code { background: var(--danger-soft); color: var(--danger); }
         .meta { display: flex; flex-wrap: wrap; gap: 0.25rem 1.1rem; }
 
+        @container (max-width: 50rem) {
+          td.number, time, .badge { white-space: normal; }
+          th, td { padding-right: 0.75rem; }
+          tbody th { min-width: 7rem; }
+          .row-actions { flex-wrap: wrap; }
+        }
         @media (max-width: 60rem) {
           #app:has(nav) { grid-template: auto auto 1fr / minmax(0, 1fr); }
           .bar { border-right: 0; border-bottom: 1px solid var(--line); padding: 0.4rem 1rem; position: sticky; top: 0; z-index: 3; }
@@ -257,6 +264,7 @@ extension ConsoleAssets {
           tbody tr { padding: 0.75rem 0; }
           tbody tr:first-child { border-top: 0; padding-top: 0; }
           tbody th, tbody td { padding: 0.2rem 0; min-width: 0; }
+          .row-actions { flex-wrap: nowrap; }
           tbody th a { display: inline-flex; align-items: center; min-height: 2.75rem; }
           tbody td[data-label] { display: flex; justify-content: space-between; gap: 1rem; text-align: left; }
           tbody td[data-label]::before { content: attr(data-label); color: var(--quiet); flex: none; }
