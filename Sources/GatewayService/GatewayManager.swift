@@ -70,20 +70,21 @@ package final class GatewayManager: GatewayManagement {
     /// Removes what nobody needs any more; returns how many rows went.
     @discardableResult
     package func prune() async throws -> Int {
-        try await self.changes.withLock {
-            let now = self.clock()
-            let removed = try await self.store.prune(
-                GatewayHorizon(
-                    now: now,
-                    hoursFrom: now + (.zero - self.configuration.hourlyUsage),
-                    daysFrom: now + (.zero - self.configuration.dailyUsage),
-                    signingKeysFrom: now + (.zero - SessionTokenKeyring.memory),
-                    openEndedCounts: self.configuration.maxOpenEndedCounts
-                )
+        let now = self.clock()
+        let removed = try await self.store.prune(
+            GatewayHorizon(
+                now: now,
+                hoursFrom: now + (.zero - self.configuration.hourlyUsage),
+                daysFrom: now + (.zero - self.configuration.dailyUsage),
+                signingKeysFrom: now + (.zero - SessionTokenKeyring.memory),
+                openEndedCounts: self.configuration.maxOpenEndedCounts
             )
+        )
+        // Only the ring needs the lock; an admin need not wait for the rest.
+        await self.changes.withLock {
             if self.keyring.dropEnded() { self.handOverTokens() }
-            return removed
         }
+        return removed
     }
 
     package func usage(_ query: UsageQuery) async throws -> [UsageCount] {

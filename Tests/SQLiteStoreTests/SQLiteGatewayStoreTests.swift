@@ -82,6 +82,38 @@ import Testing
         try reopened.close()
     }
 
+    /// More usage than one transaction removes is removed by one call all the same.
+    @Test func prunesUsageInBatches() async throws {
+        let fixture = try StoreFixture()
+        let samples = SampleGateway()
+        let usage = (0..<10_001)
+            .map { number in
+                let digits = String(number)
+                return UsageCount(
+                    start: samples.now,
+                    tenant: SampleGateway.slug("acme"),
+                    key: APIKeyID("key_" + String(repeating: "0", count: 12 - digits.count) + digits),
+                    code: nil,
+                    count: 1
+                )
+            }
+        try await fixture.store.add(usage: usage)
+        let later = samples.now + .seconds(2 * 86_400)
+        let horizon = GatewayHorizon(
+            now: later,
+            hoursFrom: later,
+            daysFrom: samples.now + .seconds(-86_400),
+            signingKeysFrom: later,
+            openEndedCounts: 0
+        )
+        #expect(try await fixture.store.prune(horizon) == 10_001)
+        var query = UsageQuery(from: samples.now + .seconds(-86_400), until: later)
+        #expect(try await fixture.store.usage(query, limit: 1).isEmpty)
+        query.interval = .day
+        #expect(try await fixture.store.usage(query, limit: 20_000).count == 10_001)
+        try fixture.store.close()
+    }
+
     @Test func privateSigningKeysAreEncrypted() async throws {
         let fixture = try StoreFixture()
         var samples = SampleGateway(seed: 6)

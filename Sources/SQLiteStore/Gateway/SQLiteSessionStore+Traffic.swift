@@ -110,6 +110,44 @@ extension SQLiteSessionStore {
     }
 
     package func prune(_ horizon: GatewayHorizon) async throws -> Int {
+        var removed = try await self.pruneSmall(horizon)
+        for (interval, from) in [(UsageQuery.Interval.hour, horizon.hoursFrom), (.day, horizon.daysFrom)] {
+            while true {
+                let batch = try await self.pruneUsage(interval, before: from)
+                removed += batch
+                if batch < Self.pruneBatch { break }
+            }
+        }
+        return removed
+    }
+
+    /// Rows of usage removed in one transaction: other writers, requests that wait for a reservation among them, wait this
+    /// long at most.
+    private static let pruneBatch = 5000
+
+    private func pruneUsage(_ interval: UsageQuery.Interval, before from: Timestamp) async throws -> Int {
+        try await self.write { db in
+            let rows = try Row.fetchAll(
+                db.cachedStatement(
+                    sql: "SELECT start, tenant, key_number, code FROM usage WHERE seconds = ? AND start < ? LIMIT ?"
+                ),
+                arguments: [interval.seconds, from.millisecondsSinceEpoch, Self.pruneBatch]
+            )
+            // One by one by the whole primary key: SQLite would look through the whole hour for each batch otherwise.
+            let delete = try db.cachedStatement(
+                sql: "DELETE FROM usage WHERE seconds = ? AND start = ? AND tenant = ? AND key_number = ? AND code = ?"
+            )
+            for row in rows {
+                try delete.execute(arguments: [
+                    interval.seconds, row[0] as Int64, row[1] as String, row[2] as Int64, row[3] as String,
+                ])
+            }
+            return rows.count
+        }
+    }
+
+    /// Everything but usage, of which there is never much at once.
+    private func pruneSmall(_ horizon: GatewayHorizon) async throws -> Int {
         try await self.write { db in
             var removed = 0
             func delete(_ sql: String, _ arguments: StatementArguments) throws {
@@ -127,8 +165,6 @@ extension SQLiteSessionStore {
                     [kept - horizon.openEndedCounts]
                 )
             }
-            try delete("usage WHERE seconds = 3600 AND start < ?", [horizon.hoursFrom.millisecondsSinceEpoch])
-            try delete("usage WHERE seconds = 86400 AND start < ?", [horizon.daysFrom.millisecondsSinceEpoch])
             try delete("signing_key WHERE signs_until < ?", [horizon.signingKeysFrom.millisecondsSinceEpoch])
             return removed
         }

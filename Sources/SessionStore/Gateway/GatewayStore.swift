@@ -48,7 +48,8 @@ package protocol GatewayStore: Sendable {
     func usage(_ query: UsageQuery, limit: Int) async throws -> [UsageCount]
     /// Notes when keys were last used; an earlier time than the stored one, or an unknown key, changes nothing.
     func noteLastUse(_ uses: [KeyUse]) async throws
-    /// Removes what nobody needs any more; returns how many rows went.
+    /// Removes what nobody needs any more; returns how many rows went. May take several transactions, so that other writers
+    /// need not wait for all of it.
     func prune(_ horizon: GatewayHorizon) async throws -> Int
     /// Audit events about the gateway newest first, of one tenant or of all, at most `limit` (1…1000, clamped).
     func gatewayAuditEvents(of tenant: Slug?, limit: Int) async throws -> [AuditEvent]
