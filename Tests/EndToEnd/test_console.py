@@ -382,10 +382,10 @@ def test_refusals(browser, console):
     codes = {each["code"] for each in console.call("GET", "/admin/v1/refusals")["refusals"]}
     assert {"ORIGIN_NOT_ALLOWED", "API_KEY_INVALID"} <= codes
     browser.go(console.base, "/console/refusals", "Recent refusals")
-    assert {*browser.evaluate("[...document.querySelectorAll('.refusal h3')].map((e) => e.textContent)")} == codes
+    assert {*browser.evaluate("[...document.querySelectorAll('.refusal h2')].map((e) => e.textContent)")} == codes
     assert text_of(browser).count("What to do:") == browser.evaluate("document.querySelectorAll('.refusal').length")
     browser.fill("Code", "ORIGIN_NOT_ALLOWED")
-    browser.wait("new Set([...document.querySelectorAll('.refusal h3')].map((e) => e.textContent)).size === 1")
+    browser.wait("new Set([...document.querySelectorAll('.refusal h2')].map((e) => e.textContent)).size === 1")
     assert "add its exact web origin to the key" in text_of(browser)
     browser.open(console.base + browser.evaluate("location.pathname + location.search"))
     browser.wait_page("Recent refusals")
@@ -478,9 +478,8 @@ def check_names(browser, where):
         assert roles.count(landmark) == 1, (where, landmark)
     assert all(name for role, name, _ in nodes if role in ("navigation", "table", "region", "image", "search")), where
     assert browser.evaluate("document.querySelectorAll('h1').length") == 1, where
-    levels = browser.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((h) => Number(h.tagName[1]))")
-    # A list of refusals goes from the page's title to the entries.
-    assert levels[0] == 1, where
+    levels = browser.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map((h) => Number(h.tagName[1]))")
+    assert levels[0] == 1 and all(b - a <= 1 for a, b in zip(levels, levels[1:])), (where, levels)
     for role in ("row", "columnheader", "rowheader", "cell"):
         if "table" in roles:
             assert role in roles, (where, role)

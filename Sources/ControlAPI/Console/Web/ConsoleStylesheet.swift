@@ -22,11 +22,11 @@ extension ConsoleAssets {
           margin: 0; min-height: 100vh; min-height: 100svh; background: var(--paper); color: var(--ink);
           font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
         }
-        h1, h2, h3, p, ul, ol, dl, dd, figure { margin: 0; padding: 0; overflow-wrap: anywhere; }
+        h1, h2, p, ul, ol, dl, dd, figure { margin: 0; padding: 0; overflow-wrap: anywhere; }
         ul, ol { list-style: none; }
         h1 { font-size: 1.75rem; line-height: 1.2; letter-spacing: -0.015em; text-wrap: balance; }
         h2 { font-size: 1.0625rem; line-height: 1.3; }
-        h3 { font-size: 1rem; }
+        .refusal-head h2 { font-size: 1rem; }
         h1:focus, h2:focus, main:focus { outline: none; }
         a { color: var(--accent); text-underline-offset: 0.15em; }
         code {
@@ -224,7 +224,7 @@ extension ConsoleAssets {
         .refusal + .refusal { border-top: 1px solid var(--line); }
         .refusal-head { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0.25rem 1rem; }
         .refusal-head time, .meta { color: var(--quiet); font-size: 0.875rem; }
-        .refusal-head h3 code { background: var(--danger-soft); color: var(--danger); }
+        .refusal-head h2 code { background: var(--danger-soft); color: var(--danger); }
         .meta { display: flex; flex-wrap: wrap; gap: 0.25rem 1.1rem; }
 
         @container (max-width: 50rem) {

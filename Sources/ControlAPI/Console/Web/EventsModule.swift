@@ -62,7 +62,7 @@ extension ConsoleAssets {
 
         function refusalItem(each) {
           return h("li", { class: "refusal" },
-            h("div", { class: "refusal-head" }, h("h3", null, code(each.code)), when(each.at)),
+            h("div", { class: "refusal-head" }, h("h2", null, code(each.code)), when(each.at)),
             h("p", { class: "request" }, code(`${each.method} ${each.path}`)),
             h("p", null, each.message),
             h("p", { class: "advice" }, h("strong", null, "What to do: "), ADVICE[each.code] || "Look the code up in the documentation."),
