@@ -39,6 +39,7 @@ port() { if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then echo 0; else ech
 start() {
     local log=$folder/$1
     shift
+    : >"$log" # so that `line` finds it before the process has begun
     "$@" >"$log" 2>&1 </dev/null &
     pids+=($!)
 }

@@ -38,6 +38,7 @@ trap 'exit 143' TERM
 start() {
     local log=$folder/$1
     shift
+    : >"$log" # so that `line` finds it before the process has begun
     "$@" >"$log" 2>&1 </dev/null &
     pids+=($!)
 }
@@ -74,7 +75,7 @@ cp -r "$here/page" "$folder/page"
 start page.log python3 -u -m http.server --bind 127.0.0.1 --directory "$folder/page" 0
 page=$(line page.log '^Serving HTTP on ')
 page=http://shop.localhost:$(sed -E 's/.* port ([0-9]+).*/\1/' <<<"$page")
-key=$(as_admin keys create --tenant bookings --name "the page" --mode test --plan bookings --origin "$page" \
+key=$(as_admin keys create --tenant bookings --name "the page" --test --plan bookings --origin "$page" \
     --scope bookings:read --scope bookings:write --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["secret"])')
 cat >"$folder/page/config.js" <<JS
 export const server = "http://bookings.localhost:${edge##*:}";

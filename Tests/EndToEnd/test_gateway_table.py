@@ -52,10 +52,10 @@ ROUTES = [
 class World:
     """Tenants, keys and tokens that the rows name."""
 
-    def __init__(self, admin, api):
+    def __init__(self, admin, api, default=True):
         self.admin, self.api, self.trap = admin, api, LocalApp()
         self.acme = admin.tenant(api.port, ROUTES, modules=["quotes"])
-        self.globex = admin.tenant(api.port, ROUTES, modules=["quotes"], default=True)
+        self.globex = admin.tenant(api.port, ROUTES, modules=["quotes"], default=default)
         self.stopped = {s: admin.tenant(api.port, ROUTES, modules=["quotes"]) for s in ("suspended", "past_due", "cancelled")}
         doomed = admin.tenant(api.port, ROUTES)
         both, secret = {"channels": "both"}, {"kind": "secret"}
@@ -124,11 +124,13 @@ def listed(origin):
 
 def run(row, world, address):
     tenant = world.stopped.get(row.tenant) or getattr(world, row.tenant)
-    probe = marker()
-    headers = [(n, row.resolve(world, v, {})) for n, v in row.ask.pop("headers", ())]
+    probe, ask = marker(), dict(row.ask)
+    headers = [(n, row.resolve(world, v, {})) for n, v in ask.pop("headers", ())]
+    if callable(ask.get("host")):
+        ask["host"] = ask["host"](world)
     answer = tenant.ask(
         row.method, row.path, row.resolve(world, row.key, world.keys), row.origin,
-        row.resolve(world, row.token, world.tokens), [probe, *headers], source=address, **row.ask,
+        row.resolve(world, row.token, world.tokens), headers=[probe, *headers], source=address, **ask,
     )
     call, told = reached(world.api, probe), f"{row.rule}\n{answer}"
     expected = {STATUS.get(w, w) for w in row.want}
@@ -552,8 +554,6 @@ assert len({row.name for row in ROWS}) == len(ROWS)
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row(row, world, address):
-    if callable(row.ask.get("host")):
-        row.ask["host"] = row.ask["host"](world)
     if row.name == "expired":
         wait_expired(world)
     run(row, world, address)
