@@ -16,12 +16,13 @@ from reporting import Goal, Section, row
 from settings import API_KEYS, ROUNDS, SECONDS
 from speed import summarize
 
-# The same files below a second path.
+# The same files below other paths too: with a session, and as Caddy hands them on, base path and all.
 APP = """
     server {{
         listen {address}:{port} backlog=1024;
         location / {{ root {files}; }}
         location /with-session/ {{ alias {files}/; }}
+        location /api/v1/ {{ alias {files}/; }}
     }}
 """
 ORIGIN = "https://shop.example"
@@ -45,9 +46,7 @@ http://:{guarded} {{
         uri /forward-auth
         copy_headers X-Daypass-Tenant X-Daypass-Key-Id X-Daypass-Scopes X-Daypass-Channel X-Daypass-Web-Origin
     }}
-    handle_path /api/v1/* {{
-        reverse_proxy 127.0.0.1:{app}
-    }}
+    reverse_proxy 127.0.0.1:{app}
 }}
 """
 
