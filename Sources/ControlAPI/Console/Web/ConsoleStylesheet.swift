@@ -225,7 +225,7 @@ extension ConsoleAssets {
         .refusal-head { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0.25rem 1rem; }
         .refusal-head time, .meta { color: var(--quiet); font-size: 0.875rem; }
         .refusal-head h2 code { background: var(--danger-soft); color: var(--danger); }
-        .meta { display: flex; flex-wrap: wrap; gap: 0.25rem 1.1rem; }
+        .meta { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 1.1rem; }
 
         @container (max-width: 50rem) {
           td.number, time, .badge { white-space: normal; }
