@@ -10,7 +10,7 @@ package struct GatewayServiceConfiguration: Equatable, Sendable {
     package var maxTenants: Int
     /// API keys in all, revoked ones included, 1…10 000 000.
     package var maxKeys: Int
-    /// Revoked browser sessions remembered at once, 1…1 000 000; at most as many as the gate has room for.
+    /// Revoked browser sessions remembered at once, 1…100 000: as many as the gate has room for.
     package var maxRevokedSessions: Int
     /// Counts of visitors and addresses kept over restarts, 0…10 000 000; strangers can cause any number.
     package var maxOpenEndedCounts: Int
@@ -68,7 +68,7 @@ package struct GatewayServiceConfiguration: Equatable, Sendable {
             maxRevokedSessions: try config.count(
                 "maxRevokedSessions",
                 default: defaults.maxRevokedSessions,
-                in: 1...1_000_000
+                in: 1...100_000
             ),
             maxOpenEndedCounts: try config.count(
                 "maxOpenEndedCounts",
