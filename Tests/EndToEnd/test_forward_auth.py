@@ -383,17 +383,29 @@ def test_traefiks_sub_request(direct):
     assert refused.status == 404 and code(refused) == "ROUTE_NOT_FOUND" and refused.get("access-control-allow-origin") == SHOP
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_envoys_sub_request(direct, method):
-    """Envoy sends the request's own method, without a body."""
+def envoy(tenant, key, method="GET", path="/quotes", add=(), leave=(), host=None):
+    """What Envoy's ext_authz sends: prefix and original path, with the original method and Host, without the body."""
+    fields = [f for f in [("X-Forwarded-Proto", "http"), ("X-Forwarded-For", "192.0.2.8"), ("Content-Length", "0")] if f[0] not in leave]
+    with Viewer(("127.0.0.1", tenant.server.control_port)) as viewer:
+        viewer.request(method, f"/forward-auth{BASE}{path}", host or tenant.host, [*tenant.fields(key), *fields, *add])
+        return viewer.answer(method)
+
+
+@pytest.mark.parametrize("method,path", [("GET", "/quotes?x=%2F"), ("POST", "/quotes"), ("DELETE", "/quotes/1"), ("HEAD", "/quotes")])
+def test_envoys_sub_request(direct, method, path):
     key = direct.key(kind="secret")
-    path = "/quotes/1" if method == "DELETE" else "/quotes"
-    control = direct.server.control_port
-    with Viewer(("127.0.0.1", control)) as viewer:
-        viewer.request(method, "/forward-auth", f"127.0.0.1:{control}", [
-            *direct.fields(key), ("X-Forwarded-Method", method), ("X-Forwarded-Proto", "http"), ("X-Forwarded-Host", direct.host),
-            ("X-Forwarded-Uri", BASE + path), ("X-Forwarded-For", "192.0.2.8"), ("Content-Length", "0")])
-        assert 200 <= viewer.answer(method).status < 300
+    answer = envoy(direct, key, method, path)
+    assert answer.status == 200 and answer.get("x-daypass-key-id") == key.id, answer
+    assert envoy(direct, key, method, "/nowhere").status == 404
+    assert envoy(direct, key, "PUT").status == 405
+
+
+def test_envoys_sub_request_is_not_told_twice(direct):
+    key = direct.key(kind="secret")
+    for name, value in (("X-Forwarded-Uri", f"{BASE}/quotes"), ("X-Forwarded-Method", "GET"), ("X-Original-URI", "/"), ("X-Forwarded-Host", direct.host)):
+        assert envoy(direct, key, add=[(name, value)]).status == 400, name
+    assert envoy(direct, key, leave=["X-Forwarded-For"]).status == 400
+    assert envoy(direct, key, host="nobody.example").status == 404
 
 
 def test_the_recipes_are_what_was_tested():

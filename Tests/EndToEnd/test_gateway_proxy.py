@@ -212,7 +212,10 @@ def test_truncation_looks_like_truncation(tenant, key, api, framing):
     path = serve(api, broken)
     with tenant.viewer() as viewer:
         tenant.start(viewer, "GET", path, key, SHOP)
-        answer = viewer.answer()
+        try:
+            answer = viewer.answer()
+        except Truncated:
+            return  # the break overtook the head: no answer at all
     assert not answer.complete or answer.status == 502, answer
 
 
@@ -373,9 +376,7 @@ def test_fields_for_the_upstream(tenant, key, api, address):
             ("Cookie", "a=b")], body=b"body", source=address)
     assert answer.status == 200, answer
     call = reached(api, probe)
-    print(f"target {call.target}, Host {call.get('host')}, forwarding "
-          f"{[(n, v) for n, v in call.fields if 'forward' in n.lower() or n.lower() == 'via']}")
-    assert call.method == "POST" and call.target.endswith("/a%20b/c?x=1&y=%2F")
+    assert (call.method, call.target) == ("POST", "/a%20b/c?x=1&y=%2F"), "the base path is left out, the rest is byte for byte"
     assert call.get("authorization") is None and call.get("x-session-token") is None and call.get("x-api-key") is None
     assert call.get("x-hop") is None and call.get("proxy-authorization") is None
     assert call.all("x-one") == ["1", "2"] and call.get("cookie") == "a=b"
@@ -385,6 +386,18 @@ def test_fields_for_the_upstream(tenant, key, api, address):
     assert ours["tenant"] == tenant.slug and ours["key-id"] == key.id and ours["channel"] == "browser"
     assert ours["web-origin"] == SHOP and ours["request-id"] == answer.get("x-request-id")
     assert key.secret.encode() not in call.raw_head
+
+
+@pytest.mark.parametrize("prefix,asked,target", [
+    ("", "/a/b?x", "/a/b?x"), ("/", "/a", "/a"), ("/v2", "/a%20b?x=%2F&y", "/v2/a%20b?x=%2F&y"), ("/v2/", "/a", "/v2/a"), ("/v2/x", "/", "/v2/x/"),
+    ("", "?q=1", "/?q=1"),
+])
+def test_the_upstreams_own_path_goes_before(admin, api, prefix, asked, target):
+    tenant, probe = admin.tenant(f"http://127.0.0.1:{api.port}{prefix}", [route("GET", "/**")]), marker()
+    answer = tenant.ask(path=asked, key=tenant.key(), origin=SHOP, headers=[probe])
+    assert answer.status == 200, answer
+    call = reached(api, probe)
+    assert call.target == target and call.get("host") == f"127.0.0.1:{api.port}"
 
 
 def test_request_ids_are_the_servers(plain, api):
