@@ -320,8 +320,9 @@ def test_one_caller_that_gives_up_does_not_take_the_token_from_the_others(browse
     assert len(api.calls) == 2, "nothing is sent for who has given up already"
 
 
-def test_the_edge_sends_this_text(server):
-    answer = server.api.get(server.edge + PATH)
-    assert answer.status_code == 200
-    assert answer.text == TEXTS["sent"]
-    assert answer.headers["content-type"].startswith("text/javascript")
+def test_the_edge_sends_this_text(server, admin):
+    tenant = admin.tenant(9, [])
+    for host in (tenant.host, f"127.0.0.1:{server.edge_port}"):
+        answer = server.api.get(server.edge + PATH, headers={"Host": host})
+        assert answer.status_code == 200 and answer.text == TEXTS["sent"]
+        assert answer.headers["content-type"].startswith("text/javascript")

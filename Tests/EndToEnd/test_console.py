@@ -239,23 +239,6 @@ def test_home(browser, console):
     browser.wait(f"document.querySelector('main').innerText.includes({later['slug']!r})")
 
 
-def test_home_without_the_api_gateway(console):
-    with console.server.client(token=TOKEN) as client:
-        if client.get("/admin/v1/tenants").status_code == 200:
-            pytest.skip("this server has the API gateway")
-    browser = Browser()
-    try:
-        browser.size(1280)
-        browser.sign_in(console.server.control)
-        assert console.session["slug"] in text_of(browser)
-        assert "does not run the API gateway" in text_of(browser)
-        browser.press("Keys")
-        browser.wait_page("Keys")
-        assert browser.evaluate("!!document.querySelector('main [role=alert]')")
-    finally:
-        browser.close()
-
-
 def test_tenants(browser, console):
     browser.go(console.base, "/console/tenants", "Tenants")
     assert "Suspended" in text_of(browser)

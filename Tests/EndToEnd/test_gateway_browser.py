@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from harness.chromium import Chromium
-from harness.gateway_api import BASE, limit, opened, route, serve
+from harness.gateway_api import BASE, Admin, limit, opened, route, serve
+from harness.later import Clock
 from harness.localapp import LocalApp
 from harness.waiting import eventually
 
@@ -42,8 +43,8 @@ def pages():
 class Pages:
     """A tenant, a key for the page `shop`, a key for the page `evil`; nobody's key names `nobody`."""
 
-    def __init__(self, admin, api, pages):
-        self.tenant = admin.tenant(api.port, ROUTES)
+    def __init__(self, admin, api, pages, **fields):
+        self.tenant = admin.tenant(api.port, ROUTES, **fields)
         self.origin = {n: f"http://{n}.localhost:{pages.port}" for n in ("shop", "evil", "nobody")}
         self.plan = admin.plan([limit(c, 60, 1000, "key") for c in ("reads", "writes", "sessions")] + [limit("limited", 86400, 1, "key")])
         self.key = self.tenant.key(origins=[self.origin["shop"]], plan=self.plan)
@@ -203,3 +204,74 @@ def test_the_helper_is_a_small_module(world):
     assert answer.status == 200 and "javascript" in answer.get("content-type")
     assert len(answer.body) < 2048, len(answer.body)
     assert answer.get("access-control-allow-origin"), "a module of another origin is fetched with CORS"
+
+
+HELPER = """
+const { daypass } = await import(server + '/.well-known/daypass/client.js');
+const api_ = daypass({ key, base: api });
+const say = async (answer) => ({ status: (answer = await answer).status, code: (await answer.clone().json().catch(() => ({})))?.error?.code });
+"""
+
+
+@pytest.fixture
+def helped(shop, world):
+    """Runs code in the shop's page with the helper as `api_`."""
+    return lambda code, **values: shop(HELPER + code, server=world.tenant.url, **values)
+
+
+def test_the_helper_reads_and_writes(helped, api):
+    before = len(api.calls)
+    result = helped("return [await say(api_.fetch('/quotes')), await say(api_.fetch('/quotes', post)), await say(api_.fetch('/quotes/1', {method: 'DELETE'}))]")
+    assert [r["status"] for r in result] == [200, 200, 200], result
+    sessions = [c.get("x-daypass-session-id") for c in api.calls[before:]]
+    assert not sessions[0] and sessions[1] and sessions[1] == sessions[2], "the token is minted with the first write and kept"
+
+
+def test_the_helper_mints_once_for_concurrent_calls(helped, api):
+    before = len(api.calls)
+    result = helped("return await Promise.all(Array.from({length: 12}, (_, n) => say(api_.fetch('/quotes', {...post, headers: {}, body: String(n)}))))")
+    assert [r["status"] for r in result] == [200] * 12, result
+    assert len({c.get("x-daypass-session-id") for c in api.calls[before:]}) == 1
+
+
+def test_the_helper_gets_a_new_session_after_a_revocation(helped, admin, api, browser):
+    """The first answer says that the session is over; the next call has a new one."""
+    result = helped("""
+      const first = await say(api_.fetch('/quotes', post));
+      window.carryOn = new Promise(resolve => window.goOn = resolve);
+      window.later = (async () => { await carryOn; return [await say(api_.fetch('/quotes', post)), await say(api_.fetch('/quotes', post))] })();
+      return first;
+    """)
+    assert result["status"] == 200
+    admin.revoke_session(api.calls[-1].get("x-daypass-session-id"))
+    later = browser.evaluate("(goOn(), later)")
+    assert [(r["status"], r.get("code")) for r in later] == [(401, "SESSION_INVALID"), (200, None)], later
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_the_helper_over_time(start_server, api, pages, browser, tmp_path, minutes):
+    """With the clocks of page and server moved alike: renewed after 80 % in the same session, also from an ended token."""
+    clock = Clock(tmp_path)
+    admin = Admin(start_server(env=clock.environment))
+    own = Pages(admin, api, pages, sessionMinutes=minutes)
+    browser.open(own.origin["shop"] + "/")
+    browser.wait("document.title === 'page'")
+    browser.evaluate(own.script(HELPER + """
+      const real = Date.now; window.skip = 0; Date.now = () => real() + window.skip * 1000;
+      window.write = () => say(api_.fetch('/quotes', post));
+      return 0
+    """, server=own.tenant.url))
+
+    def write(seconds=0):
+        clock.ahead(seconds)
+        browser.evaluate(f"window.skip += {seconds}; 0")
+        answer = browser.evaluate("write()")
+        assert answer["status"] == 200, answer
+        return api.calls[-1].get("x-daypass-session-id")
+
+    life = minutes * 60
+    first = write()
+    assert write(life * 0.7) == first
+    assert write(life * 0.2) == first, "renewed before its end, in the same session"
+    assert write(life + 240) == first, "renewed after its end"
+    assert write(life + 660) != first, "too old to be renewed: a new session, and the write passes all the same"

@@ -1,14 +1,8 @@
-"""The web console in front of a real server, with something to show in it.
-
-Where the server has the admin API of the API gateway, the console talks to it; where it has not, a stand-in answers
-those calls (`fake_admin.py`). `DAYPASS_TEST_FAKE_ADMIN=1` asks for the stand-in in any case."""
-
-import os
+"""The web console of a server, with something to show in it."""
 
 import httpx
 
 from .chromium import Chromium
-from .fake_admin import FakeAdmin
 
 TOKEN = "admin-token-of-the-console-tests"
 
@@ -29,11 +23,7 @@ class Console:
 
     def __init__(self, server):
         self.server = server
-        probe = server.client(token=TOKEN)
-        real = probe.get("/admin/v1/tenants").status_code == 200
-        probe.close()
-        self.fake = None if real and not os.environ.get("DAYPASS_TEST_FAKE_ADMIN") else FakeAdmin(server.control_port)
-        self.base = self.fake.base if self.fake else server.control
+        self.base = server.control
         self.api = httpx.Client(base_url=self.base, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
 
     def call(self, method, path, body=None, status=200):
@@ -60,9 +50,6 @@ class Console:
         self.traffic()
 
     def traffic(self):
-        if self.fake:
-            self.fake.traffic("acme-shop", self.key["id"])
-            return
         # Through the gateway: some requests are refused for their key, their origin and their speed. What passes is
         # answered 502, because nothing listens upstream.
         origin = {"Origin": "https://shop.example.com", "Authorization": f"Bearer {self.key['secret']}"}
@@ -75,8 +62,6 @@ class Console:
 
     def close(self):
         self.api.close()
-        if self.fake:
-            self.fake.close()
 
 
 class Browser(Chromium):
