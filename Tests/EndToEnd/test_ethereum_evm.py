@@ -135,7 +135,7 @@ def other_policy(rng, chain):
 class Delegation:
     """One random delegation for several chains, as the machine sees it."""
 
-    def __init__(self, rng, chains):
+    def __init__(self, rng, chains, kind="signed"):
         self.chains = chains
         self.here = chains[CHAINS[0]][1]
         self.version = rng.choice(list(VERSIONS))
@@ -156,7 +156,13 @@ class Delegation:
         self.index = rng.randbytes(32)
         self.permission = self.here.permissionId(self.parts, self.flag, self.signer)
         self.enable_data = self.here.enableData(self.parts, self.flag, self.signer)
-        self.account = self._make_account()
+        self.configuration = []
+        if kind == "preinstalled":
+            self.version, self.configuration = rng.choice(list(VERSIONS)[1:]), self._install()
+        if kind == "code":
+            self.version, self.account = "0.3.3", self.owner.address
+        else:
+            self.account = self._make_account()
 
     @property
     def validator(self):
@@ -169,7 +175,7 @@ class Delegation:
         if self.version == "0.3.0":
             return keccak(text=f"initialize({','.join(types)})")[:4] + encode(types, arguments)
         types.append("bytes[]")
-        return keccak(text=f"initialize({','.join(types)})")[:4] + encode(types, [*arguments, []])
+        return keccak(text=f"initialize({','.join(types)})")[:4] + encode(types, [*arguments, self.configuration])
 
     def _make_account(self):
         """Runs the factory, at its own address, so that CREATE2 is the machine's."""
@@ -179,6 +185,20 @@ class Delegation:
         made = chain.put("account_factory", factory).createAccount(creation, self._initialization(), self.index)
         assert chain.code(made) == PROXY_TAIL[5:]
         return to_checksum_address(made)
+
+    def _install(self):
+        """The calls by which an account installs the permission when it is made."""
+        validation = b"\x02" + self.permission + bytes(16)
+        types = ["bytes21[]", "(uint32,address)[]", "bytes[]", "bytes[]"]
+        arguments = [[validation], [(1, "0x" + "00" * 20)], [self.enable_data], [b""]]
+        install = keccak(text=f"installValidations({','.join(types)})")[:4] + encode(types, arguments)
+        grant = keccak(text="grantAccess(bytes21,bytes4,bool)")[:4] + encode(
+            ["bytes21", "bytes4", "bool"], [validation, unhexed("0xe9ae5c53"), True]
+        )
+        execute = unhexed("0xe9ae5c53") + encode(
+            ["bytes32", "bytes"], [b"\xff" + bytes(31), unhexed(VERSIONS["0.3.3"][1]) + grant]
+        )
+        return [install, execute]
 
     def digest(self, chain_id, nonce=None):
         return self.chains[chain_id][1].enableDigest(
@@ -195,7 +215,9 @@ class Delegation:
         signature = sign(rng, self.owner, root)
         return {c: (signature, root, proof) for c, proof in zip(used, proofs, strict=True)}
 
-    def serialized(self, rng, signature, root=None, proof=None, policies=None, permission=None):
+    def serialized(
+        self, rng, signature, root=None, proof=None, policies=None, permission=None, authorization=None
+    ):
         factory, _, _ = VERSIONS[self.version]
         types = ["address", "bytes", "bytes32"]
         init_code = META_FACTORY_CALL + encode(types, [factory, self._initialization(), self.index])
@@ -208,9 +230,17 @@ class Delegation:
             "permissionParams": parameters,
             "action": {"selector": "0xe9ae5c53", "address": "0x" + "00" * 20},
             "validityData": {"validAfter": 0, "validUntil": 0},
-            "accountParams": {"initCode": any_case(rng, hexed(init_code)), "accountAddress": self.account},
-            "enableSignature": hexed(signature),
+            "accountParams": {
+                "initCode": any_case(rng, hexed(b"" if authorization else init_code)),
+                "accountAddress": self.account,
+            },
         }
+        if signature is None:
+            fields["isPreInstalled"] = True
+        else:
+            fields["enableSignature"] = hexed(signature)
+        if authorization:
+            fields["eip7702Auth"] = authorization
         return base64.b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
 
     def state(self):
@@ -345,6 +375,73 @@ def test_changed_policies(chains):
         steps.append({step, "signature"})
     for question, answer, step in zip(questions, ask_all(questions), steps, strict=True):
         assert isinstance(answer, Refused) and str(answer).split()[0] in step, (answer, question)
+
+
+def test_preinstalled_permissions(chains):
+    """The account's address, which the machine gives, is the owner's approval; other permissions are refused."""
+    rng = random.Random(24)
+    questions = []
+    delegations = [Delegation(rng, chains, kind="preinstalled") for _ in range(60)]
+    for delegation in delegations:
+        delegation.nonce = 1
+        questions.append(delegation.question(rng.choice(CHAINS), delegation.serialized(rng, None)))
+    for delegation, answer in zip(delegations, ask_all(questions), strict=True):
+        assert not isinstance(answer, Refused), answer
+        assert (answer["approval"], answer["account"]) == ("preinstalled", delegation.account)
+        assert answer["enableData"] == hexed(delegation.enable_data)
+    questions = []
+    for delegation, other in zip(delegations, delegations[1:], strict=False):
+        delegation.policies = other.policies
+        permission = delegation.here.permissionId(other.parts, b"\0\0", delegation.signer)
+        serialized = delegation.serialized(rng, None, permission=permission)
+        questions.append(delegation.question(rng.choice(CHAINS), serialized))
+    assert {str(answer).split()[0] for answer in ask_all(questions)} == {"preinstalled"}
+
+
+def test_accounts_that_take_on_code(chains):
+    """The account's own key signs: eth-account the authorization, over the machine's digest the approval."""
+    rng = random.Random(25)
+    questions, expected = [], []
+    for number in range(150):
+        delegation = Delegation(rng, chains, kind="code")
+        delegation.nonce = 1
+        chain_id = rng.choice(CHAINS)
+        statement = {"chainId": chain_id, "address": VERSIONS["0.3.3"][1], "nonce": rng.randrange(50)}
+        signer, wanted, asked = delegation.owner, None, chain_id
+        match number % 6:
+            case 1:
+                statement["chainId"], wanted = 0, "auth7702 authorization_every_chain"
+            case 2:
+                statement["address"], wanted = VERSIONS["0.3.2"][1], "auth7702 authorization_delegate_unknown"
+            case 3:
+                signer, wanted = Account.from_key(rng.randbytes(32)), "auth7702 authorization_invalid"
+            case 4:
+                asked = rng.choice([c for c in CHAINS if c != chain_id])
+                wanted = "auth7702 authorization_other_chain"
+        signed = signer.sign_authorization(statement)
+        authorization = {
+            "address": any_case(rng, statement["address"]),
+            "chainId": statement["chainId"],
+            "nonce": statement["nonce"],
+            "r": hexed(signed.r.to_bytes(32, "big")),
+            "s": hexed(signed.s.to_bytes(32, "big")),
+            "v": str(27 + signed.y_parity),
+            "yParity": signed.y_parity,
+        }
+        digest = delegation.digest(chain_id)
+        approval = bytes(delegation.owner.unsafe_sign_hash(digest).signature)
+        question = delegation.question(asked, delegation.serialized(rng, approval, authorization=authorization))
+        question["state"] = {"nonce": str(statement["nonce"])}
+        if number % 6 == 5:
+            question["state"], wanted = {"nonce": str(statement["nonce"] + 1)}, "auth7702 authorization_nonce_used"
+        questions.append(question)
+        expected.append(wanted or hexed(digest))
+    for question, answer, wanted in zip(questions, ask_all(questions), expected, strict=True):
+        if isinstance(answer, Refused):
+            assert str(answer).startswith(wanted), question
+        else:
+            assert answer["digest"] == wanted, question
+            assert answer["owner"] == answer["account"]
 
 
 @pytest.mark.parametrize("version", ["0.7", "0.8"])

@@ -6,5 +6,5 @@ what CREATE2 gives.
 
 
 @external
-def createAccount(creationCode: Bytes[256], initialization: Bytes[4096], index: bytes32) -> address:
+def createAccount(creationCode: Bytes[256], initialization: Bytes[32768], index: bytes32) -> address:
     return raw_create(creationCode, salt=keccak256(concat(initialization, index)))
