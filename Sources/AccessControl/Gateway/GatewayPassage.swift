@@ -169,7 +169,10 @@ struct GatewayPassage {
         }
         self.retryAfter = seconds
         return .failed(
-            GatewayError(.rateLimited, "Too many wrong keys or forged tokens came from this address. Try again in \(seconds) s."),
+            GatewayError(
+                .rateLimited,
+                "Too many wrong keys or forged tokens came from this address. Try again in \(seconds) s."
+            ),
             "too many wrong keys came from this address",
             allow: []
         )

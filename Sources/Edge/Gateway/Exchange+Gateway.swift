@@ -335,6 +335,7 @@ extension Exchange {
         answer.cacheControl = "public, max-age=300"
         // Pages of every web origin import the module, and nothing here depends on who asks.
         answer.fields.append(("Access-Control-Allow-Origin", "*"))
+        if resource == .clientScript { answer.fields.append(("ETag", ClientScript.etag)) }
         self.answer(answer)
     }
 }
