@@ -1,5 +1,3 @@
-// Named although Foundation has it: only so are the fields of `stat` found in every order of compiling.
-import Dispatch
 import Foundation
 
 /// One file of a shared folder, found without ever leaving it.
