@@ -159,6 +159,7 @@ ALLOWED = {
         "Synchronization": LOCK,
         "Foundation": DATE,
         "Dispatch": "signals",
+        "CDispatch": "where debug builds find the fields of `stat`",
         "Glibc": LIBC,
         "Musl": LIBC,
         "Darwin": LIBC,

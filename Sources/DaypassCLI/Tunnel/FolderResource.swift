@@ -1,5 +1,10 @@
 import Foundation
 
+#if canImport(CDispatch)
+// In debug builds the compiler may find the fields of `stat` in this module, if another file of its batch uses Dispatch.
+import CDispatch
+#endif
+
 /// One file of a shared folder, found without ever leaving it.
 ///
 /// Every step of the path is opened relative to the step before and never through a symbolic link, so nothing outside the
