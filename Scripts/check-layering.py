@@ -199,7 +199,7 @@ ALLOWED = {
         "Synchronization": LOCK,
         "Foundation": DATE,
         "Dispatch": "signals",
-        "CDispatch": LIBC,
+        "CDispatch": "where debug builds find the fields of `stat`",
         "Glibc": LIBC,
         "Musl": LIBC,
         "Darwin": LIBC,

@@ -30,7 +30,8 @@ package struct ControlAPIConfiguration: Sendable {
     package var failedAttemptLimit: Int
     /// For how long an address is refused then.
     package var failedAttemptRefusal: Duration
-    /// Proxies whose `X-Forwarded-For` says who the client is; an IPv6 client is its /64.
+    /// Proxies whose `X-Forwarded-For` says who the client is, and who may ask at `/forward-auth`; an IPv6 client is
+    /// its /64.
     package var trustedProxies: [AddressRange]
 
     /// A configuration with the documented defaults; `access` nil takes what fits the public address.
