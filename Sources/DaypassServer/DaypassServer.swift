@@ -64,19 +64,22 @@ package struct DaypassServer: Sendable {
         onReady: @escaping @Sendable (Addresses) -> Void
     ) async throws -> ServiceGroup {
         let feed = InProcessSessionChangeFeed()
+        let gateway = try await GatewayParts(
+            store: self.store,
+            configuration: self.configuration.gateway,
+            // With port 0 it changes once the edge is bound.
+            issuer: self.configuration.publicAddress(edgePort: self.configuration.edge.port).base,
+            clock: self.clock,
+            logger: self.logger
+        )
         let sessions = SessionService(
             store: self.store,
             feed: feed,
             configuration: self.configuration.sessions,
+            isReserved: { gateway.gate.snapshot.usesTunnel($0) },
             clock: self.clock
         )
         let (bound, edgeIsBound) = AsyncStream.makeStream(of: SocketAddress.self, bufferingPolicy: .bufferingNewest(1))
-        let gateway = try await GatewayParts(
-            store: self.store,
-            configuration: self.configuration.gateway,
-            clock: self.clock,
-            logger: self.logger
-        )
         // Viewers may use up what the system allows but not the descriptors everything else needs.
         var edgeConfiguration = self.configuration.edge
         edgeConfiguration.inheritedSocket = InheritedSockets.ofThisProcess().socket(named: "edge")
@@ -147,7 +150,10 @@ package struct DaypassServer: Sendable {
             ),
             live: edge,
             metrics: [edge],
-            gateway: GatewayDependencies(management: gateway.manager, deciding: LiveGateway(gate: gateway.gate)),
+            gateway: GatewayDependencies(
+                management: gateway.manager,
+                deciding: LiveGateway(gate: gateway.gate, clock: self.clock)
+            ),
             readiness: { (try? await store.ping()) != nil },
             clock: self.clock,
             logger: self.logger,

@@ -20,12 +20,16 @@ struct GatewayParts: Sendable {
     init(
         store: SQLiteSessionStore,
         configuration: GatewayServiceConfiguration,
+        issuer: String,
         clock: @escaping WallClock,
         logger: Logger
     ) async throws {
         let loader = GatewayLoader(store: store, clock: clock)
-        // The issuer is known once the edge is bound.
-        var snapshot = GatewaySnapshot(issuer: "", tenants: try await loader.tenants(), plans: try await loader.plans())
+        var snapshot = GatewaySnapshot(
+            issuer: issuer,
+            tenants: try await loader.tenants(),
+            plans: try await loader.plans()
+        )
         try await loader.forEachPageOfKeys { page in
             for key in page { snapshot.put(key) }
         }

@@ -5,6 +5,7 @@ import SessionModel
 /// The gate as the control API asks it: for forward-auth and for explanations.
 struct LiveGateway: GatewayDeciding {
     let gate: GatewayGate
+    let clock: WallClock
 
     func decide(_ request: GatewayRequest, tenant: Slug, now: Timestamp) async -> GatewayVerdict? {
         guard var verdict = self.gate.decide(request, tenant: tenant, now: now) else { return nil }
@@ -16,6 +17,11 @@ struct LiveGateway: GatewayDeciding {
         if !isReserved {
             verdict.outcome = .refused(GatewayError(.rateLimited, "Quotas cannot be counted right now."), allow: [])
             verdict.retryAfter = 1
+        } else if let ticket = self.gate.snapshot.ticket(for: verdict),
+            let error = self.gate.refusal(ofOpen: ticket, now: self.clock())
+        {
+            // Something was taken back meanwhile.
+            verdict.outcome = .refused(error, allow: [])
         }
         return verdict
     }

@@ -5,7 +5,12 @@ package import SessionModel
 extension GatewayGate: GatewayGateKeeping {
     package func put(_ tenant: Tenant) { self.update { $0.put(tenant) } }
 
-    package func remove(tenant slug: Slug) { self.update { $0.remove(tenant: slug) } }
+    package func remove(tenant slug: Slug, keys: [APIKeyID]) {
+        self.update { snapshot in
+            snapshot.remove(tenant: slug)
+            for key in keys { snapshot.remove(key: key) }
+        }
+    }
 
     package func put(_ key: APIKeyRecord) { self.update { $0.put(key) } }
 

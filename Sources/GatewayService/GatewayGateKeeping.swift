@@ -8,8 +8,8 @@ package import SessionModel
 package protocol GatewayGateKeeping: Sendable {
     /// Adds a tenant or replaces the one of its slug.
     func put(_ tenant: Tenant)
-    /// Removes a tenant; its keys were removed before.
-    func remove(tenant slug: Slug)
+    /// Removes a tenant with its keys, as one change.
+    func remove(tenant slug: Slug, keys: [APIKeyID])
     /// Adds a key or replaces the one with its identifier: older secrets of it are forgotten unless they are its retired one.
     func put(_ key: APIKeyRecord)
     /// Removes a key.

@@ -58,8 +58,7 @@ extension GatewayManager {
                 try transaction.append(edit.event(.tenantDeleted, of: slug, summary))
                 return keys
             }
-            for key in keys { self.gate.remove(key: key) }
-            self.gate.remove(tenant: slug)
+            self.gate.remove(tenant: slug, keys: keys)
         }
     }
 

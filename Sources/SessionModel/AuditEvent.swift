@@ -72,6 +72,9 @@ package struct Actor: Equatable, Sendable {
         self.address = address
     }
 
+    /// Whether it owns every session: the admin, and whoever calls without a credential where that is allowed.
+    package var ownsEverySession: Bool { self.name == "admin" || self.name == "local" }
+
     /// The server itself: expiry and forgetting.
     package static let system = Actor(name: "system", address: "")
 }

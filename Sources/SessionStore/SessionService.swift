@@ -13,20 +13,25 @@ package struct SessionService: SessionManagement {
     let store: any SessionStore
     let feed: any SessionChangeFeed
     let configuration: SessionServiceConfiguration
+    let isReserved: @Sendable (Slug) -> Bool
     let clock: WallClock
     let randomSource: RandomSource
 
     /// A service over `store` that announces to `feed`; `clock` and `randomSource` are replaced in tests.
+    ///
+    /// `isReserved` names slugs that something else relies on: only those who own every session may take them.
     package init(
         store: any SessionStore,
         feed: any SessionChangeFeed,
         configuration: SessionServiceConfiguration = SessionServiceConfiguration(),
+        isReserved: @escaping @Sendable (Slug) -> Bool = { _ in false },
         clock: @escaping WallClock,
         randomSource: @escaping RandomSource = systemRandomSource
     ) {
         self.store = store
         self.feed = feed
         self.configuration = configuration
+        self.isReserved = isReserved
         self.clock = clock
         self.randomSource = randomSource
     }
@@ -35,6 +40,15 @@ package struct SessionService: SessionManagement {
         var generator = SourceGenerator(source: self.randomSource)
         for attempt in 1... {
             let slug = request.slug ?? SlugGenerator.random(using: &generator)
+            if self.isReserved(slug), !actor.ownsEverySession {
+                guard request.slug == nil else {
+                    throw DaypassError(
+                        .conflict,
+                        "The name \(slug) is kept for an API of the gateway. Choose another one."
+                    )
+                }
+                continue
+            }
             let created = self.newSession(request, slug: slug, creator: creator, using: &generator)
             let record = created.record
             let limits = SessionLimits(

@@ -42,7 +42,8 @@ final class RecordingGate: GatewayGateKeeping {
         }
     }
 
-    func remove(tenant slug: Slug) {
+    func remove(tenant slug: Slug, keys: [APIKeyID]) {
+        for key in keys { self.remove(key: key) }
         self.state.withLock { state in
             state.calls.append("remove \(slug)")
             state.tenants[slug] = nil

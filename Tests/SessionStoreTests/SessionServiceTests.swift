@@ -34,6 +34,24 @@ import Testing
         #expect(open.id != record.id && open.slug != record.slug)
     }
 
+    @Test func keepsNamesThatSomethingReliesOn() async throws {
+        let fixture = ServiceFixture()
+        let kept = try #require(Slug("shop"))
+        let service = SessionService(
+            store: fixture.store,
+            feed: fixture.feed,
+            isReserved: { $0 == kept },
+            clock: fixture.clock.wallClock
+        )
+        let stranger = Actor(name: "token:tok_1", address: "192.0.2.1")
+        await #expect(throws: DaypassError.self) {
+            try await service.create(NewSession(slug: kept), by: stranger, creator: "tok_1")
+        }
+        #expect(fixture.recorder.changes.isEmpty)
+        let admin = Actor(name: "admin", address: "127.0.0.1")
+        #expect(try await service.create(NewSession(slug: kept), by: admin, creator: "admin").record.slug == kept)
+    }
+
     @Test func drawsAnotherSlugWhenOneIsTaken() async throws {
         // The same draws twice: the second session's first slug is the first session's.
         let source = SeededGenerator.source(seed: 1)

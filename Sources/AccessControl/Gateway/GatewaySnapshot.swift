@@ -57,14 +57,31 @@ package struct GatewaySnapshot: TenantDirectory, Sendable {
             self.classNames.append(name)
         }
         if !unknown.isEmpty { self.setPlans(Array(self.planRecords.values)) }
-        self.tenants[tenant.slug] = CompiledTenant(tenant, classes: self.classes)
-        self.indexHosts()
+        self.unlist(tenant.slug)
+        let compiled = CompiledTenant(tenant, classes: self.classes)
+        self.tenants[tenant.slug] = compiled
+        for host in tenant.hosts {
+            self.hosts[host, default: []].append(compiled)
+            self.hosts[host]?
+                .sort { ($1.basePath.count, $0.record.slug.rawValue) < ($0.basePath.count, $1.record.slug.rawValue) }
+        }
+        if tenant.isDefault { self.defaultTenant = compiled }
     }
 
     /// Removes a tenant; its keys find nothing any more.
     package mutating func remove(tenant slug: Slug) {
+        self.unlist(slug)
         self.tenants[slug] = nil
-        self.indexHosts()
+    }
+
+    /// Takes a tenant out of the lists it is found by.
+    private mutating func unlist(_ slug: Slug) {
+        guard let tenant = self.tenants[slug] else { return }
+        for host in tenant.record.hosts {
+            self.hosts[host]?.removeAll { $0 === tenant }
+            if self.hosts[host]?.isEmpty ?? false { self.hosts[host] = nil }
+        }
+        if self.defaultTenant === tenant { self.defaultTenant = nil }
     }
 
     /// Adds a key, or replaces the one with its identifier.
@@ -129,19 +146,6 @@ package struct GatewaySnapshot: TenantDirectory, Sendable {
         return list
     }
 
-    private mutating func indexHosts() {
-        var hosts: [String: [CompiledTenant]] = [:]
-        for tenant in self.tenants.values {
-            for host in tenant.record.hosts { hosts[host, default: []].append(tenant) }
-        }
-        self.hosts = hosts.mapValues { tenants in
-            tenants.sorted {
-                ($1.basePath.count, $0.record.slug.rawValue) < ($0.basePath.count, $1.record.slug.rawValue)
-            }
-        }
-        self.defaultTenant = self.tenants.values.first { $0.record.isDefault }
-    }
-
     // MARK: Looking up
 
     /// The tenant served at `host` (lower case, without port) for a request target, or nil when none is served there.
@@ -174,6 +178,11 @@ package struct GatewaySnapshot: TenantDirectory, Sendable {
                 if case .url(let url) = $0.record.upstream { url.address.base } else { nil }
             }
         )
+    }
+
+    /// Whether some tenant's API is the local app of the tunnel session with this slug.
+    package func usesTunnel(_ slug: Slug) -> Bool {
+        self.tenants.values.contains { $0.record.upstream == .tunnel(slug) }
     }
 
     /// A tenant with its routes, as it was put here.

@@ -11,13 +11,26 @@ package struct IdempotencyID: Hashable, Sendable {
     package let route: String
     /// The header's value.
     package let text: String
+    /// Digest of what else tells callers apart, for example credentials that are passed on to the upstream; may be empty.
+    package let caller: [UInt8]
 
     /// Names an entry.
-    package init(key: APIKeyID, session: BrowserSessionID?, route: String, text: String) {
+    package init(key: APIKeyID, session: BrowserSessionID?, route: String, text: String, caller: [UInt8] = []) {
         self.key = key
         self.session = session
         self.route = route
         self.text = text
+        self.caller = caller
+    }
+
+    /// The digest of what tells callers apart; each part may be absent.
+    package static func caller(_ parts: [[UInt8]?]) -> [UInt8] {
+        var hash = SHA256()
+        for part in parts {
+            // Its length first, so that parts cannot be shifted into one another.
+            hash.update(data: Array("\(part.map { $0.count } ?? -1) ".utf8) + (part ?? []))
+        }
+        return hash.finalize().withUnsafeBytes { Array($0) }
     }
 
     /// Whether `value` may be an `Idempotency-Key`: 1…255 visible ASCII characters.
@@ -116,7 +129,22 @@ package struct IdempotencyStateMachine: Sendable {
 
         var first: (id: IdempotencyID, ticket: UInt64)? { self.start < self.items.count ? self.items[self.start] : nil }
 
-        mutating func append(_ id: IdempotencyID, _ ticket: UInt64) { self.items.append((id, ticket)) }
+        /// Adds an entry; what `isKept` no longer knows is forgotten once it is more than what it knows.
+        mutating func append(
+            _ id: IdempotencyID,
+            _ ticket: UInt64,
+            kept: Int,
+            isKept: (IdempotencyID, UInt64) -> Bool
+        ) {
+            if self.items.count - self.start > 2 * kept + 64 {
+                self.items = self.items[self.start...].filter { isKept($0.id, $0.ticket) }
+                self.start = 0
+            }
+            self.items.append((id, ticket))
+        }
+
+        /// How many are remembered, those that have gone included.
+        var count: Int { self.items.count - self.start }
 
         mutating func removeFirst() {
             self.start += 1
@@ -161,6 +189,9 @@ package struct IdempotencyStateMachine: Sendable {
 
     /// How many entries there are.
     package var count: Int { self.entries.count }
+
+    /// How many places of entries are remembered, gone ones included: bounded by a multiple of `count`.
+    package var orderCount: Int { self.order.count + self.shares.values.reduce(0) { $0 + $1.order.count } }
 
     /// A request has arrived.
     package mutating func begin(_ id: IdempotencyID, now: Timestamp) -> Beginning {
@@ -207,10 +238,18 @@ package struct IdempotencyStateMachine: Sendable {
             self.shares[id.key]?.bytes += answer.size
         }
         self.entries[id] = entry
-        self.order.append(id, ticket)
-        self.shares[id.key]?.order.append(id, ticket)
+        self.remember(id, ticket)
         while self.shares[id.key]?.bytes ?? 0 > self.keyByteBudget { self.dropOldest(of: id.key) }
         while self.storedBytes > self.byteBudget { self.dropOldest() }
+    }
+
+    /// Notes that an entry was answered just now.
+    private mutating func remember(_ id: IdempotencyID, _ ticket: UInt64) {
+        let entries = self.entries
+        let isKept = { (id: IdempotencyID, ticket: UInt64) in entries[id]?.ticket == ticket }
+        self.order.append(id, ticket, kept: entries.count, isKept: isKept)
+        let share = self.shares[id.key]?.count ?? 0
+        self.shares[id.key]?.order.append(id, ticket, kept: share, isKept: isKept)
     }
 
     /// The first request has been aborted, or was never sent: nothing is kept of it.

@@ -228,7 +228,7 @@ package struct WindowCounters: Sendable {
 
     /// Takes over what a store has kept; of two counts for the same window the higher one holds.
     package mutating func restore(_ states: [CounterState]) {
-        for state in states {
+        for state in states where state.count >= 0 {
             let initial = Count(window: state.window, count: state.count, reserved: state.count)
             self.update(state.key, default: initial) { kept in
                 if kept.window < state.window { kept = initial }

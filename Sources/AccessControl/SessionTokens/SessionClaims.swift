@@ -50,7 +50,7 @@ package struct SessionClaims: Equatable, Sendable {
         self.webOrigin = webOrigin
         self.session = session ?? .random(using: &generator)
         self.tokenID = randomBase36(24, using: &generator)
-        let voided = notIssuedBefore.map { ($0.millisecondsSinceEpoch + 999) / 1000 } ?? seconds
+        let voided = notIssuedBefore.map { ($0 + .milliseconds(999)).millisecondsSinceEpoch / 1000 } ?? seconds
         self.issuedAt = voided == seconds + 1 ? voided : seconds
         self.notBefore = seconds
         self.expiresAt = seconds + tenant.sessionLifetime.wholeMilliseconds / 1000

@@ -13,8 +13,9 @@ struct ConsoleAccess: Sendable {
     static let cookieName = "daypass_console"
     /// The field that every call of the console's pages carries.
     static let callField = "x-daypass-console"
-    /// How many cookies of that name are looked at: other hosts under the same domain may have set some.
-    private static let maximumCookies = 4
+    /// How many cookies of that name are looked at: other ports and hosts of the same name may have set some, also ones
+    /// that browsers send before ours.
+    private static let maximumCookies = 64
 
     let sessions: ConsoleSessions
     let publicHost: String

@@ -147,6 +147,7 @@ extension Exchange: TunnelStreamDelegate {
     }
 
     func tunnelStreamWritable() {
+        self.isUploadPaused = false
         self.responder.pauseReading(false)
     }
 }

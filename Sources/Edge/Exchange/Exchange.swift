@@ -63,6 +63,8 @@ final class Exchange {
     var bytesSent = 0
     var bytesReported = 0
     var bytesDiscarded = 0
+    /// Whether the request's body is not read because its way on is full.
+    var isUploadPaused = false
     var unconsumed = 0
     var extraFields = ByteBuffer()
     private var pageBody = ByteBuffer()
@@ -168,7 +170,10 @@ final class Exchange {
         case .relaying:
             guard let stream else { return }
             self.gateway?.requestBody(data)
-            if case .pause = stream.sendData(data) { self.responder.pauseReading(true) }
+            if case .pause = stream.sendData(data) {
+                self.isUploadPaused = true
+                self.responder.pauseReading(true)
+            }
         case .waitingForTunnel, .waitingForReservation: self.queuedBody.writeImmutableBuffer(data)
         case .comparing: self.gateway?.requestBody(data)
         case .discarding(let answer): self.discard(data, before: answer)

@@ -12,7 +12,7 @@ final class EdgeGateway: Sendable {
     /// Exchanges open at once to one tenant.
     private static let maximumOpenPerTenant = 1024
     /// Exchanges open at once from one address to one tenant, so that nobody can hold all of them.
-    private static let maximumOpenPerAddress = 192
+    private static let maximumOpenPerAddress = 256
 
     let gate: GatewayGate
     private let configuration: EdgeConfiguration
@@ -102,13 +102,19 @@ final class EdgeGateway: Sendable {
 
     /// Looks again at everything that is open, on its own event loop; many changes at once cost one look.
     func reconsider(now: @escaping WallClock) {
-        let handles = self.open.withLock { open -> [ExchangeHandle] in
-            guard !open.isReconsidering else { return [] }
-            open.isReconsidering = true
-            return open.exchanges.values.map(\.handle)
+        let isNew = self.open.withLock { open in
+            defer { open.isReconsidering = true }
+            return !open.isReconsidering
         }
-        self.eventLoop.execute { self.open.withLock { $0.isReconsidering = false } }
-        for handle in handles { handle.run { $0.reconsiderGateway(now: now()) } }
+        guard isNew else { return }
+        self.eventLoop.execute {
+            // What is let in after this is judged by what is in force now.
+            let handles = self.open.withLock { open in
+                open.isReconsidering = false
+                return open.exchanges.values.map(\.handle)
+            }
+            for handle in handles { handle.run { $0.reconsiderGateway(now: now()) } }
+        }
     }
 
     private func policyChanged(clock: @escaping WallClock) {

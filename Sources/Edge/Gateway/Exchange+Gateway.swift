@@ -33,12 +33,19 @@ extension Exchange {
             tenant: tenant,
             ticket: snapshot.ticket(for: verdict),
             requestID: RequestID.random(),
-            usesAuthorization: asked.usesAuthorization
+            usesAuthorization: asked.usesAuthorization,
+            bodyLength: self.request.head.value(of: .contentLength).flatMap { Int($0) }
         )
         switch verdict.outcome {
         case .refused(let error, _): self.refuse(error, retryAfter: verdict.retryAfter)
         case .preflight: self.answerGateway(EdgeAnswer(status: 204, contentType: nil, body: ""))
         case .mint, .forward:
+            // From here on it hears of everything that is taken back.
+            let place = ExchangeHandle(self, eventLoop: self.eventLoop)
+            guard let gateway, self.edge.gateway.enter(gateway, from: self.clientAddress, handle: place) else {
+                self.refuse(DaypassError(.rateLimited, retryAfterSeconds: 1))
+                return
+            }
             guard verdict.needsReservation else { return self.passGateway() }
             self.state = .waitingForReservation
             self.responder.pauseReading(true)
@@ -49,13 +56,23 @@ extension Exchange {
 
     private func reservationEnded(_ isReserved: Bool) {
         guard case .waitingForReservation = self.state else { return }
-        guard isReserved else {
+        if !isReserved {
             // What cannot be counted is not let through.
             self.refuse(GatewayError(.rateLimited, "Quotas cannot be counted right now. Try again."), retryAfter: 1)
-            return
+        } else if let error = self.refusalByNow() {
+            self.refuse(error)
+        } else {
+            self.passGateway()
         }
-        self.passGateway()
+        // A request that waits for a tunnel now goes on being read when there is one.
+        if case .waitingForTunnel = self.state { return }
         self.responder.pauseReading(false)
+    }
+
+    /// Why a request that has waited may not go on, though it passed when it came; nil when it may.
+    private func refusalByNow() -> GatewayError? {
+        guard let ticket = self.gateway?.ticket else { return nil }
+        return self.edge.gateway.gate.refusal(ofOpen: ticket, now: self.edge.clock())
     }
 
     /// The request may do what was decided.
@@ -102,6 +119,7 @@ extension Exchange {
                 self.answer(answer)
             }
         self.sendQueued()
+        self.responder.pauseReading(false)
     }
 
     /// Whether nothing of the request has gone anywhere yet.
@@ -123,11 +141,6 @@ extension Exchange {
     private func forward(_ gateway: GatewayExchange, _ forwarding: GatewayForwarding) {
         guard let route = gateway.route else { return self.refuse(GatewayError(.routeNotFound)) }
         guard self.beginIdempotency(gateway, forwarding, route) else { return }
-        let handle = ExchangeHandle(self, eventLoop: self.eventLoop)
-        guard self.edge.gateway.enter(gateway, from: self.clientAddress, handle: handle) else {
-            self.refuse(DaypassError(.rateLimited, retryAfterSeconds: 1))
-            return
-        }
         self.isWebSocket = self.request.head.asksForWebSocket && !self.request.hasBody
         self.extraFields = gateway.answerLines
         switch gateway.tenant.upstream {
@@ -205,7 +218,8 @@ extension Exchange {
             key: key,
             session: forwarding.session,
             route: "\(method.rawValue) \(route.pattern.text)",
-            text: text
+            text: text,
+            caller: self.caller(gateway, forwarding)
         )
         let beginning = self.edge.gateway.begin(id, now: self.edge.clock())
         gateway.fingerprint = RequestFingerprint(method: method, target: self.request.withTarget { Array($0) })
@@ -222,14 +236,32 @@ extension Exchange {
         case .readBody:
             gateway.idempotency = (id, nil)
             self.state = .comparing
-            if self.request.hasBody { self.sendQueued() } else { self.compareRepetition() }
+            if self.request.hasBody {
+                if self.request.head.listContains(.expect, "100-continue") { self.responder.sendContinue() }
+                self.sendQueued()
+            } else {
+                self.compareRepetition()
+            }
         }
         return false
+    }
+
+    /// What tells this caller from others with the same API key, beside the session: credentials that the upstream gets,
+    /// and for pages without a session who they are.
+    private func caller(_ gateway: GatewayExchange, _ forwarding: GatewayForwarding) -> [UInt8] {
+        let head = self.request.head
+        func bytes(_ known: KnownField) -> [UInt8]? { head.first(known).map { head.withBytes($0.value) { Array($0) } } }
+        let isAnonymous = forwarding.session == nil && gateway.verdict.channel == .browser
+        return IdempotencyID.caller([
+            gateway.usesAuthorization ? nil : bytes(.authorization), bytes(.cookie),
+            isAnonymous ? bytes(.origin) : nil, isAnonymous ? Array(self.clientAddress.text.utf8) : nil,
+        ])
     }
 
     /// The whole body of a repeated request was read: answers it from what is kept.
     func compareRepetition() {
         guard let gateway, let id = gateway.idempotency?.id, let fingerprint = gateway.fingerprint else { return }
+        if let error = self.refusalByNow() { return self.refuse(error) }
         switch self.edge.gateway.compare(id, fingerprint: fingerprint.finalize(), now: self.edge.clock()) {
         case .replay(let answer): self.replay(answer, gateway)
         case .reused: self.refuse(GatewayError(.idempotencyKeyReused))
@@ -267,14 +299,27 @@ extension Exchange {
 
     /// Keys, tenants or sessions changed, or time passed: ends the exchange if it may no longer go on.
     func reconsiderGateway(now: Timestamp) {
-        guard let ticket = self.gateway?.ticket, let error = self.edge.gateway.gate.refusal(ofOpen: ticket, now: now)
-        else { return }
-        guard self.isOpen else { return }
+        guard let gateway, self.isOpen else { return }
+        let refusal = gateway.ticket.flatMap { self.edge.gateway.gate.refusal(ofOpen: $0, now: now) }
+        guard let error = refusal ?? self.bodyIsLate(gateway) else { return }
         if self.headSent {
             self.abortResponse(resetting: .policy)
         } else {
             self.refuse(error, resetting: .policy)
         }
+    }
+
+    /// Why a request whose body stopped coming is given up: it would keep a place at the upstream for as long as it likes.
+    private func bodyIsLate(_ gateway: GatewayExchange) -> GatewayError? {
+        switch self.state {
+        case .relaying, .comparing: break
+        case .new, .waitingForTunnel, .waitingForReservation, .discarding, .duplex, .collecting, .finished: return nil
+        }
+        guard self.request.hasBody, !gateway.isRequestComplete, !self.isWebSocket else { return nil }
+        let limit = TimeAmount(self.edge.configuration.upstreamTimeout)
+        guard !self.isUploadPaused, NIODeadline.now() - gateway.bodyProgress >= limit else { return nil }
+        let late = DaypassError.Detail(path: "body", message: "must keep coming")
+        return GatewayError(.validationError, "The rest of the request's body did not come.", details: [late])
     }
 
     // MARK: Answers

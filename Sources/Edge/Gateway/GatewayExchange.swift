@@ -27,6 +27,10 @@ final class GatewayExchange {
     var fingerprint: RequestFingerprint?
     /// Whether the fingerprint is that of the whole request.
     private(set) var isRequestComplete = false
+    /// When bytes of the request came last.
+    private(set) var bodyProgress = NIODeadline.now()
+    /// Bytes of the body that are still to come, when their number was announced.
+    private var bodyLeft: Int?
     private var answerHead: ByteBuffer?
     private var answerBody = ByteBuffer()
     private var isAnswerTooLarge = false
@@ -36,13 +40,15 @@ final class GatewayExchange {
         tenant: Tenant,
         ticket: GatewayTicket?,
         requestID: String,
-        usesAuthorization: Bool
+        usesAuthorization: Bool,
+        bodyLength: Int?
     ) {
         self.verdict = verdict
         self.tenant = tenant
         self.ticket = ticket
         self.requestID = requestID
         self.usesAuthorization = usesAuthorization
+        self.bodyLeft = bodyLength
     }
 
     /// The route, when the request was passed on.
@@ -82,6 +88,12 @@ final class GatewayExchange {
 
     /// Bytes of the request passed.
     func requestBody(_ data: ByteBuffer) {
+        self.bodyProgress = .now()
+        if let left = self.bodyLeft {
+            self.bodyLeft = left - data.readableBytes
+            // Its end may be said later, or in a frame of its own; the upstream has all of it.
+            if left <= data.readableBytes { self.isRequestComplete = true }
+        }
         guard self.fingerprint != nil else { return }
         data.withUnsafeReadableBytes { self.fingerprint?.update($0) }
     }

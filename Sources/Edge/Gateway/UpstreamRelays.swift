@@ -13,6 +13,9 @@ final class UpstreamRelays {
         let target: LocalTarget
     }
 
+    /// Requests at one upstream at once; more wait.
+    private static let maximumConnections = 1024
+
     private let responseTimeout: Duration
     private let eventLoop: any EventLoop
     private var ways: [String: Way] = [:]
@@ -37,6 +40,7 @@ final class UpstreamRelays {
         var configuration = LocalRelayConfiguration(target: target)
         configuration.hostHeader = .value(url.address.authority)
         configuration.timeouts.responseHead = self.responseTimeout
+        configuration.pool.maximumConnections = Self.maximumConnections
         let relay = try LocalRelay(configuration: configuration, eventLoop: self.eventLoop) { _ in }
         relay.start()
         let way = Way(relay: relay, target: target)

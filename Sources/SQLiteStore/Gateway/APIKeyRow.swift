@@ -76,7 +76,8 @@ enum APIKeyRow {
             let channels = KeyChannels(rawValue: row[9]), let plan = PolicyName(row[10] as String)
         else { throw damaged() }
         func time(_ column: Int) -> Timestamp? {
-            (row[column] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+            // What no clock of ours says would overflow where something is added to it.
+            (row[column] as Int64?).map { Timestamp(millisecondsSinceEpoch: min(max($0, 0), 253_402_300_799_999)) }
         }
         var retired: APIKeyRecord.Retired?
         if let bytes = row[14] as Data? {

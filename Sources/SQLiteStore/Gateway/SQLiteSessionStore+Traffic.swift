@@ -37,7 +37,7 @@ extension SQLiteSessionStore {
                 arguments: [position, bulkPageSize(limit)]
             )
             let counts = try rows.map { row in
-                guard let seconds = UInt32(exactly: row[2] as Int64) else {
+                guard let seconds = UInt32(exactly: row[2] as Int64), seconds > 0, row[7] as Int64 >= 0 else {
                     throw StoreFailure("Row \(row[0] as Int64) of the table limit_count is damaged. Restore a backup.")
                 }
                 return StoredCount(

@@ -237,6 +237,40 @@ extension IdempotencyTests {
     }
 }
 
+extension IdempotencyTests {
+    @Test("leave nothing behind when they go, however they go")
+    func bookkeeping() throws {
+        var machine = IdempotencyStateMachine(capacity: 200, keyCapacity: 50)
+        var now = Fixture.start
+        for number in 0..<20_000 {
+            now = now + .seconds(number.isMultiple(of: 3) ? 700 : 0)
+            // Key 0 stays far below its share, the others push themselves and each other out.
+            let key = number.isMultiple(of: 40) ? 0 : 1 + number % 7
+            let id = IdempotencyID(
+                key: try #require(APIKeyID("key_00000000000\(key)")),
+                session: nil,
+                route: "POST /a",
+                text: "\(number)"
+            )
+            guard case .first(let ticket) = machine.begin(id, now: now) else { continue }
+            let answer = StoredAnswer(status: 200, head: [1], body: [2])
+            machine.finish(id, ticket: ticket, fingerprint: [1], status: 200, answer: answer)
+        }
+        #expect(machine.count <= 200)
+        #expect(machine.orderCount <= 2 * (2 * 200 + 65) + 8 * (2 * 50 + 65))
+        machine.expire(now: now + .seconds(100_000))
+        #expect(machine.count == 0)
+        #expect(machine.storedBytes == 0)
+    }
+
+    @Test("of one caller are not another's")
+    func callers() {
+        #expect(IdempotencyID.caller([[1], [2]]) != IdempotencyID.caller([[1, 2], []]))
+        #expect(IdempotencyID.caller([nil, [1]]) != IdempotencyID.caller([[], [1]]))
+        #expect(IdempotencyID.caller([[1], nil]) == IdempotencyID.caller([[1], nil]))
+    }
+}
+
 @Suite("Routes")
 struct RouteTableTests {
     @Test(
