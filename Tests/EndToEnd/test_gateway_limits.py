@@ -162,7 +162,7 @@ def test_what_other_checks_refuse_is_not_counted(tenant, limited):
 def test_standard_limits(tenant, addresses):
     """Reads 300, writes 60, sessions 30 a minute per key, and a tenth of each per visitor."""
     key = tenant.key(plan="standard")
-    mid_window(60, 25)
+    mid_window(60, 12)
     assert outcome(together(60, lambda n: tenant.ask(key=key, origin=SHOP, source=addresses[0]))) == 30
     assert outcome(together(20, lambda n: tenant.ask("POST", "/search", key, SHOP, body=b"", source=addresses[0]))) == 6
     assert [a.status for a in together(10, lambda n: tenant.mint(key, source=addresses[0]))].count(201) == 3
@@ -245,14 +245,14 @@ def test_a_days_quota_survives(start_server, api, how):
         second = outcome(together(150, lambda n: tenant.ask(key=key, origin=SHOP)))
         print(f"after {how}: {second} of the {quota - first} left passed")
         assert second <= quota - first, "more than the quota passed over the restart"
-        assert how == "kill" or second == quota - first, "an orderly stop loses nothing"
-        assert second > 0
+        lost = quota - first - second
+        assert lost <= (0 if how == "stop" else quota // 20), "an orderly stop loses nothing, a crash a twentieth at most"
     finally:
         server.close_api()
         server.kill()
 
 
-def test_a_crash_under_load_never_gives_more(start_server, api):
+def test_a_crash_under_load_never_gives_more(start_server, api, addresses):
     mid_window(DAY, 60)
     server = start_server()
     admin = Admin(server)
@@ -276,8 +276,8 @@ def test_a_crash_under_load_never_gives_more(start_server, api):
     server = server.restarted()
     try:
         tenant.server = server
-        second = outcome(together(200, lambda n: tenant.ask(key=key, origin=SHOP)))
-        second += outcome(together(200, lambda n: tenant.ask(key=key, origin=SHOP)))
+        # From several addresses: one may have 192 requests open at once.
+        second = sum(outcome(together(200, lambda n: tenant.ask(key=key, origin=SHOP, source=addresses[n % 4]))) for _ in range(2))
         print(f"{first} passed before the crash, {second} after it, of {quota}")
         assert first + second <= quota
     finally:
