@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from harness.daypass import ROOT, Server
 from harness.gateway_api import (
-    BASE, ROOMY, SHOP, Admin, code, limit, marker, mid_window, opened, reached, roomy_limits, route, serve,
+    BASE, ROOMY, SHOP, Admin, code, limit, marker, mid_window, opened, own_address, reached, roomy_limits, route, serve,
 )
 from harness.localapp import free_port
 from harness.process import Process
@@ -344,16 +343,6 @@ def test_it_counts_like_the_gateway(direct, trusting):
         seen.append(sub_request(direct, key).status < 300)
         seen.append(direct.ask(key=key, origin=SHOP).status == 200)
     assert seen == [True] * 4 + [False] * 2
-
-
-def own_address():
-    """An address of this machine that is not a loopback one; None without a network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("198.51.100.1", 9))  # sends nothing
-            return probe.getsockname()[0]
-        except OSError:
-            return None
 
 
 def test_only_trusted_proxies_may_ask(start_server, api):

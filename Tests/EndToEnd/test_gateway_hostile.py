@@ -13,6 +13,8 @@ from harness.gateway_api import (
     ROOMY, SHOP, Admin, b64, code, limit, mid_window, opened, roomy_limits, route, together,
 )
 from harness.http2 import H2Viewer
+from harness.localapp import LocalApp
+from harness.raw import Truncated
 from harness.waiting import eventually
 
 ROUTES = [route("GET", "/quotes"), route("POST", "/quotes", "quotes:write"), route("POST", "/plain", session="never")]
@@ -189,6 +191,72 @@ def test_failed_attempts_from_many_addresses(tenant):
     for a, b in itertools.product(range(20), range(1, 41)):
         tenant.ask(key="pk_live_wrong", origin=SHOP, source=f"127.252.{a}.{b}")
     assert code(tenant.ask(key=tenant.key(), origin=SHOP, source=culprit)) == "RATE_LIMITED"
+
+
+# Upstreams that lie
+
+
+FORGED = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+LIES = {
+    "more than its length": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + FORGED,
+    "more after the last chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + FORGED,
+    "a body of 204": b"HTTP/1.1 204 No Content\r\n\r\n" + FORGED,
+    "a body of 304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 45\r\n\r\n" + FORGED,
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 47\r\n\r\nok" + FORGED,
+    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + FORGED,
+    "folded field": b"HTTP/1.1 200 OK\r\nX-A: b\r\n Content-Length: 0\r\nContent-Length: 2\r\n\r\nok" + FORGED,
+    "101 that nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n" + FORGED,
+    "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok" + FORGED,
+    "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok" + FORGED,
+    "chunk size too large": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nok" + FORGED,
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_nobody_gets_an_answer_that_was_not_asked_for(admin, name):
+    """What an upstream sends beyond an answer never becomes the answer to somebody else's request."""
+    upstream = LocalApp()
+    try:
+        tenant = admin.tenant(upstream.port, ROUTES)
+        key = tenant.key()
+        upstream.routes["/quotes"] = lambda call: call.raw(LIES[name])
+        upstream.routes["/plain"] = lambda call: call.respond(200, (), b"honest")
+        for _ in range(5):
+            with tenant.viewer(timeout=5) as viewer:
+                try:
+                    first = tenant.start(viewer, "GET", "/quotes", key, SHOP).answer()
+                    assert b"forged" not in first.body or not first.complete, first
+                except (Truncated, TimeoutError):
+                    pass
+            second = tenant.ask("POST", "/plain", key, SHOP, body=b"x")
+            assert (second.status, second.body) == (200, b"honest"), second
+    finally:
+        upstream.close()
+
+
+@pytest.mark.parametrize("size", [10_000, 10_000_000])
+def test_heads_without_end(admin, size):
+    """An upstream whose head or interim answers do not end costs nobody else anything."""
+    upstream = LocalApp()
+    try:
+        tenant = admin.tenant(upstream.port, ROUTES)
+        key = tenant.key()
+
+        def endless(call):
+            call.close()
+            if size < 100_000:
+                for _ in range(size):
+                    call.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+            else:
+                call.raw(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * size)
+
+        upstream.routes["/quotes"] = endless
+        before = tenant.server.peak_memory()
+        answer = tenant.ask(key=key, origin=SHOP)
+        assert answer.status == 502 and code(answer) == "UPSTREAM_UNREACHABLE", answer
+        assert (tenant.server.peak_memory() - before) / 2**20 < 16
+    finally:
+        upstream.close()
 
 
 # Races

@@ -1,20 +1,23 @@
 """What passes the API gateway, and how: streams, large and broken bodies, fields, viewers of each kind, upstreams that fail."""
 
 import hashlib
+import ssl
 import threading
 import time
 import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from websockets.sync.server import serve as serve_websockets
 
 from harness.daypass import Agent
 from harness.gateway_api import (
-    ROOMY, SHOP, Admin, calls_of, code, marker, reached, roomy_limits, route, serve, together,
+    ROOMY, SHOP, Admin, calls_of, code, marker, own_address, reached, roomy_limits, route, serve, together,
 )
 from harness.http2 import H2Viewer
 from harness.localapp import Aborted, free_port
 from harness.raw import Truncated, chunked
+from harness.tls import make_certificate
 from harness.waiting import eventually
 
 MIB = 1 << 20
@@ -398,6 +401,77 @@ def test_the_upstreams_own_path_goes_before(admin, api, prefix, asked, target):
     assert answer.status == 200, answer
     call = reached(api, probe)
     assert call.target == target and call.get("host") == f"127.0.0.1:{api.port}"
+
+
+@pytest.mark.parametrize("prefix,location,mapped", [
+    ("/v2", "/v2/q/7?x", "/api/v1/q/7?x"), ("/v2", "/v2", "/api/v1"), ("/v2", "/v2x", "/v2x"), ("/v2", "/other", "/other"), ("", "/q", "/api/v1/q"),
+    ("/v2", "http://{upstream}/v2/q", "/api/v1/q"), ("/v2", "//{upstream}/v2/q", "/api/v1/q"), ("/v2", "q/7", "q/7"), ("", "?x", "?x"),
+    ("/v2", "https://elsewhere.example/v2/q", "https://elsewhere.example/v2/q"),
+])
+def test_locations_and_cookie_paths_are_mapped_back(admin, api, prefix, location, mapped):
+    tenant, name = admin.tenant(f"http://127.0.0.1:{api.port}{prefix}", [route("GET", "/**")]), f"/{uuid.uuid4().hex}"
+    location = location.replace("{upstream}", f"127.0.0.1:{api.port}")
+    api.routes[prefix + name] = lambda call: call.respond(302, [("Location", location), ("Set-Cookie", f"a=b; Path={prefix}/q; HttpOnly")])
+    answer = tenant.ask(path=name, key=tenant.key(), origin=SHOP)
+    assert (answer.status, answer.get("location")) == (302, mapped)
+    assert answer.get("set-cookie") == "a=b; Path=/api/v1/q; HttpOnly"
+
+
+class SecureUpstream:
+    """An HTTPS server with a certificate that nobody else knows."""
+
+    def __init__(self, folder, address):
+        certificate, key = make_certificate(folder, "upstream")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", "6")
+                self.end_headers()
+                self.wfile.write(b"secret")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer((address, 0), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.server.handle_error = lambda *_: None
+        self.url = f"https://{address}:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.mark.parametrize("where", ["loopback", "elsewhere"])
+def test_upstreams_over_tls(admin, tmp_path, where):
+    """On a loopback address any certificate will do, elsewhere it is verified."""
+    address = "127.0.0.1" if where == "loopback" else own_address()
+    if address is None or (where == "elsewhere" and address.startswith("127.")):
+        pytest.skip("this machine has a loopback address only")
+    upstream = SecureUpstream(tmp_path, address)
+    tenant = admin.tenant(upstream.url, ROUTES)
+    answer = tenant.ask(key=tenant.key(), origin=SHOP)
+    upstream.server.shutdown()
+    upstream.server.server_close()
+    if where == "loopback":
+        assert (answer.status, answer.body) == (200, b"secret"), answer
+    else:
+        assert answer.status == 502 and code(answer) == "UPSTREAM_UNREACHABLE", answer
+
+
+@pytest.mark.parametrize("state", ["pause", "close"])
+def test_a_tunnel_that_its_owner_stops(admin, api, server, start_agent, state):
+    agent = start_agent(server, api.port, "--password", "sesame", "--block", "/quotes")
+    tenant = admin.tenant(f"tunnel:{agent.slug}", ROUTES)
+    key = tenant.key()
+    assert tenant.ask(key=key, origin=SHOP).status == 200, "the viewers' rules are not the gateway's"
+    server.act(agent.slug, state)
+    answer = tenant.ask(key=key, origin=SHOP)
+    assert answer.status == 502 and code(answer) == "UPSTREAM_UNREACHABLE", answer
+    cors(answer)
+    if state == "pause":
+        server.act(agent.slug, "resume")
+        assert tenant.ask(key=key, origin=SHOP).status == 200
 
 
 def test_request_ids_are_the_servers(plain, api):

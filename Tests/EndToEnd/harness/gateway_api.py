@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import socket
 import threading
 import time
 import uuid
@@ -209,6 +210,16 @@ def mid_window(seconds, margin):
     left = seconds - time.time() % seconds
     if left < margin:
         time.sleep(left + 0.05)
+
+
+def own_address():
+    """An address of this machine that is not a loopback one; None without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))  # sends nothing
+            return probe.getsockname()[0]
+        except OSError:
+            return None
 
 
 # Tokens
