@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.gateway_api import BASE, SHOP, code, limit, mid_window, opened, route
+from harness.gateway_api import BASE, SHOP, code, limit, mid_window, opened, route, together
 from harness.waiting import eventually
 
 ROUTES = [route("GET", "/quotes"), route("POST", "/quotes", "quotes:write"), route("GET", "/pro", module="pro"), route("GET", "/admin", "admin:all")]
@@ -169,6 +169,30 @@ def test_apply_is_all_or_nothing(admin, api):
     assert all(c["kind"] == "unchanged" and not c["fields"] for c in again), again
     changed = admin.call("POST", "/apply", {"tenants": [{**good, "modules": ["pro"]}]})["changes"]
     assert [c["fields"] for c in changed if c["kind"] != "unchanged"] == [["modules"]] and changed[0]["subject"].endswith("applied"), changed
+
+
+def test_of_many_administrators_one_makes_the_tenant(server, admin):
+    body = {"slug": "raced", "hosts": ["raced.localhost"], "basePath": BASE, "upstream": "http://127.0.0.1:9", "modules": [], "routes": ROUTES}
+
+    def create(number):
+        with server.client(admin.token) as client:
+            return client.post("/admin/v1/tenants", json=body).status_code
+
+    assert sorted(together(16, create)) == [201] + [409] * 15
+
+
+def test_of_many_rotations_the_last_secret_works(server, admin, tenant):
+    key = tenant.key()
+
+    def rotate(number):
+        with server.client(admin.token) as client:
+            answer = client.post(f"/admin/v1{key.path}/rotate", json={})
+            return answer.status_code, answer.json().get("secret")
+
+    answers = together(10, rotate)
+    made = [secret for status, secret in answers if status == 200]
+    good = [s for s in [key.secret, *made] if tenant.ask(key=s, origin=SHOP).status == 200]
+    assert made and len(good) == 1 and good[0] in made and key.now()["key"].endswith(good[0][-4:])
 
 
 # Explaining

@@ -229,7 +229,7 @@ def streaming(api, tenant, key, token, path="/stream"):
     return viewer, calls_of(api, path)[-1]
 
 
-@pytest.mark.parametrize("what", ["session", "sessions of the key", "key", "tenant"])
+@pytest.mark.parametrize("what", ["session", "sessions of the key", "key", "tenant", "scope", "web origin", "tenant deleted"])
 def test_live_streams_of_what_is_revoked_are_cut(tenant, api, what, capsys):
     key, other = tenant.key(), tenant.key()
     token, of_other = tenant.token(key), tenant.token(other)
@@ -240,6 +240,9 @@ def test_live_streams_of_what_is_revoked_are_cut(tenant, api, what, capsys):
         "sessions of the key": lambda: tenant.admin.call("POST", f"{key.path}/revoke-sessions"),
         "key": key.revoke,
         "tenant": lambda: tenant.status("suspended"),
+        "scope": lambda: tenant.admin.call("POST", key.path, {"scopes": ["quotes:write"]}),
+        "web origin": lambda: tenant.admin.call("POST", key.path, {"webOrigins": ["https://moved.example"]}),
+        "tenant deleted": lambda: tenant.admin.call("DELETE", f"/tenants/{tenant.slug}"),
     }[what]()
     start = time.monotonic()
     took = viewer.closes_within(5)
@@ -248,7 +251,7 @@ def test_live_streams_of_what_is_revoked_are_cut(tenant, api, what, capsys):
     assert took is not None and took < SOON
     eventually(call.finished.is_set, what="the upstream's end of the stream is closed too")
     assert time.monotonic() - start < 5
-    if what != "tenant":
+    if not what.startswith("tenant"):
         assert bystander.closes_within(0.3) is None, "another key's stream was cut"
     bystander.close()
 
