@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.gateway_api import BASE, SHOP, code, limit, mid_window, opened, route, together
+from harness.gateway_api import BASE, SHOP, Admin, code, limit, mid_window, opened, route, together
 from harness.waiting import eventually
 
 ROUTES = [route("GET", "/quotes"), route("POST", "/quotes", "quotes:write"), route("GET", "/pro", module="pro"), route("GET", "/admin", "admin:all")]
@@ -169,6 +169,19 @@ def test_apply_is_all_or_nothing(admin, api):
     assert all(c["kind"] == "unchanged" and not c["fields"] for c in again), again
     changed = admin.call("POST", "/apply", {"tenants": [{**good, "modules": ["pro"]}]})["changes"]
     assert [c["fields"] for c in changed if c["kind"] != "unchanged"] == [["modules"]] and changed[0]["subject"].endswith("applied"), changed
+
+
+def test_a_tenants_tunnel_keeps_its_name(start_server):
+    """Nobody else can take the name that a tenant's requests go to."""
+    server = start_server("--auth", "required")
+    admin = Admin(server)
+    made = admin.client.post("/tokens", json={"label": "ci", "scopes": ["sessions:create"]})
+    admin.tenant("tunnel:warm-hat-12", ROUTES)
+    with server.client(made.json()["token"]) as stranger:
+        refused = stranger.post("/sessions", json={"port": 3000, "slug": "warm-hat-12"})
+        assert refused.status_code == 409 and refused.json()["code"] == "conflict", refused.text
+        assert stranger.post("/sessions", json={"port": 3000, "slug": "warm-hat-13"}).status_code == 201
+    assert admin.client.post("/sessions", json={"port": 3000, "slug": "warm-hat-12"}).status_code == 201
 
 
 def test_of_many_administrators_one_makes_the_tenant(server, admin):

@@ -1,10 +1,12 @@
 """Limits are exact: under concurrency, for each of what they count, over restarts and crashes."""
 
+import threading
 import time
 
 import pytest
 
-from harness.gateway_api import SHOP, Admin, code, limit, mid_window, reached, route, marker, together
+from harness.gateway_api import SHOP, Admin, code, limit, marker, mid_window, reached, route, serve, together
+from harness.waiting import eventually
 
 ROUTES = [
     route("GET", "/quotes"), route("POST", "/quotes", "quotes:write"), route("POST", "/search", session="never"),
@@ -201,6 +203,52 @@ def test_after_retry_after_it_passes(tenant, limited):
         pass
     time.sleep(int(answer.get("retry-after")))
     assert tenant.ask(key=key, origin=SHOP).status == 200, "what Retry-After promised"
+
+
+# Open requests
+
+
+def test_open_requests_are_bounded(admin, api, new_app, addresses):
+    """256 of one address, 1024 of a tenant, whatever its plan allows."""
+    gone = threading.Event()
+
+    def hold(call):
+        call.head(200, [("Transfer-Encoding", "chunked")])
+        call.chunk(b"x")
+        gone.wait(60)
+        call.close()
+
+    serve(api, hold, "/held")
+    tenant = admin.tenant(api.port, [route("GET", "/held")])
+    other = admin.tenant(new_app().port, [route("GET", "/quotes")])
+    key, stranger, held = tenant.key(), other.key(), []
+
+    def open_(source, count):
+        """Opens up to `count` requests from an address; how many were let in, and the refusal, if there was one."""
+        for number in range(count):
+            viewer = tenant.viewer(source, timeout=20)
+            answer = tenant.start(viewer, "GET", "/held", key, SHOP).head()
+            if answer.status != 200:
+                refusal = viewer.read_body(answer)
+                viewer.close()
+                return number, refusal
+            held.append(viewer)
+        return count, None
+
+    try:
+        for source in addresses:
+            count, refusal = open_(source, 257)
+            assert count == 256 and refusal.status == 429 and code(refusal) == "RATE_LIMITED", (count, refusal)
+            assert int(refusal.get("retry-after")) >= 1 and refusal.get("access-control-allow-origin") == SHOP
+        count, refusal = open_("127.253.1.1", 1)
+        assert count == 0 and refusal.status == 429, "1024 of one tenant are open"
+        assert other.ask(key=stranger, origin=SHOP, source=addresses[0]).status == 200, "another tenant is not touched"
+        held.pop(0).reset()
+        eventually(lambda: open_("127.253.1.1", 1)[0] == 1, what="room for one more")
+    finally:
+        gone.set()
+        for viewer in held:
+            viewer.close()
 
 
 # Failed attempts

@@ -318,6 +318,47 @@ def test_upstream_says_nothing(start_server, api):
     cors(answer)
 
 
+@pytest.fixture
+def hasty(start_server, api):
+    """A tenant of a server that waits a second for upstreams, and for bodies."""
+    admin = Admin(start_server(env={"DAYPASS_EDGE_UPSTREAM_TIMEOUT_SECONDS": "1"}))
+    admin.plan(roomy_limits(), ROOMY)
+    return admin.tenant(api.port, ROUTES)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_that_stops_coming_is_given_up(hasty, api, framing):
+    states = []
+
+    def take(call):
+        try:
+            call.body()
+        finally:
+            states.append(call.body_state)
+
+    path = serve(api, take)
+    with hasty.viewer() as viewer:
+        headers = [("Content-Length", "10") if framing == "length" else ("Transfer-Encoding", "chunked")]
+        hasty.start(viewer, "POST", path, hasty.key(), SHOP, headers=headers)
+        viewer.send(b"abc" if framing == "length" else chunked(b"abc", end=False))
+        answer = viewer.answer()
+        assert answer.status == 400 and code(answer) == "VALIDATION_ERROR", answer
+        cors(answer)
+        assert viewer.closes_within(5) is not None
+    assert eventually(lambda: states) == ["aborted"], "the upstream sees that the request is not whole"
+
+
+def test_a_body_that_comes_slowly_is_not(hasty):
+    """Each byte within the second, the whole body in more than one."""
+    with hasty.viewer() as viewer:
+        hasty.start(viewer, "POST", "/slowly", hasty.key(), SHOP, headers=[("Content-Length", "6")])
+        for _ in range(6):
+            time.sleep(0.4)
+            viewer.send(b"x")
+        answer = viewer.answer()
+    assert answer.status == 200 and answer.json()["length"] == 6, answer
+
+
 def test_upstream_comes_back(admin, new_app):
     port = free_port()
     tenant = admin.tenant(port, ROUTES)
@@ -713,6 +754,28 @@ def test_a_key_belongs_to_api_key_session_and_route(orders, api):
     renewed = orders.token(key, previous=tokens[0])
     assert order(orders, key, "/once" + once, token=renewed).get("idempotency-replayed") == "true", "a renewed session is the same"
     assert (len(ran), len(ran2), len(ran3)) == (2, 0, 2)
+
+
+def test_a_key_belongs_to_whom_the_upstream_sees(orders, api, addresses):
+    """Two users of one page have one API key: what the upstream knows them by is part of the entry."""
+    key = orders.key(channels="both", origins=[SHOP, "https://second.example"])
+    path, ran = counted(api)
+
+    def ask(number=0, origin=SHOP, **fields):
+        """One request with the same Idempotency-Key; whether it was replayed."""
+        headers = [("X-Api-Key", key.secret), *((n.replace("_", "-"), v) for n, v in fields.items())]
+        answer = orders.ask("POST", path, None, origin, idempotency="same", body=b"{}", headers=headers, source=addresses[number])
+        assert answer.status == 201, answer
+        return answer.get("idempotency-replayed") == "true"
+
+    users = [{}, {"Authorization": "Basic YTpi"}, {"Authorization": "Basic YzpK"}, {"Cookie": "user=a"}, {"Cookie": "user=b"},
+             {"Authorization": "Basic YTpi", "Cookie": "user=a"}]
+    assert [ask(**user) for user in users] == [False] * 6, "somebody else's answer was replayed"
+    assert [ask(**user) for user in users] == [True] * 6
+    # Without a session: another address or web origin is somebody else, but a server's retry from another address is not.
+    assert [ask(1), ask(1), ask(0, "https://second.example"), ask(0, "https://second.example")] == [False, True, False, True]
+    assert [ask(0, None), ask(1, None)] == [False, True]
+    assert len(ran) == 9
 
 
 def test_a_replay_is_judged_like_any_request(orders, api):
