@@ -42,6 +42,8 @@ package enum GatewayOutcome: Equatable, Sendable {
 package struct GatewayForwarding: Equatable, Sendable {
     /// The route's number in the tenant's list.
     package var route: Int
+    /// The request's method.
+    package var method: APIMethod
     /// The session, when the request had one.
     package var session: BrowserSessionID?
     /// When the session's token was issued, in seconds; nil without one.
@@ -66,6 +68,8 @@ package struct GatewayVerdict: Equatable, Sendable {
     package var tenant: Slug
     /// The key, once it passed its check.
     package var key: APIKeyID?
+    /// The secret of the key that was sent, once it passed its check.
+    package var secret: SecretDigest?
     /// Whether a replaced secret of the key was used, whose grace will end.
     package var usedRetiredSecret = false
     /// Whether the request was counted beyond what the store knows: it may only go on once more has been reserved

@@ -31,6 +31,7 @@ struct GatewayPassage {
     let origin: WebOrigin?
     let channel: GatewayChannel
     var key: CompiledKey?
+    var secret: SecretDigest?
     var usedRetiredSecret = false
     var route: Int?
     var isMint = false
@@ -64,6 +65,7 @@ struct GatewayPassage {
         return .forward(
             GatewayForwarding(
                 route: self.route ?? 0,
+                method: self.request.method ?? .get,
                 session: self.session,
                 tokenIssuedAt: self.tokenIssuedAt,
                 idempotencyKey: self.idempotencyKey
@@ -88,6 +90,7 @@ struct GatewayPassage {
         )
         guard let key else { return verdict }
         verdict.key = key.id
+        verdict.secret = self.secret
         verdict.usedRetiredSecret = self.usedRetiredSecret
         verdict.needsReservation = self.needsReservation
         verdict.scopes = key.scopes.text
@@ -199,7 +202,8 @@ struct GatewayPassage {
         guard text.withUnsafeBytes({ APIKeyText(parsing: $0) }) != nil else {
             return self.fail(.apiKeyInvalid, "this is no key, or it is mistyped", &ledger)
         }
-        guard let (key, secret) = self.snapshot.key(of: text) else {
+        let digest = SecretDigest(ofBytes: text)
+        guard let (key, secret) = self.snapshot.key(with: digest) else {
             return self.fail(.apiKeyInvalid, "there is no such key", &ledger)
         }
         guard key.tenant == self.tenant.record.slug else {
@@ -214,6 +218,7 @@ struct GatewayPassage {
             self.usedRetiredSecret = true
         }
         self.key = key
+        self.secret = digest
         return .passed("the key is known and works")
     }
 

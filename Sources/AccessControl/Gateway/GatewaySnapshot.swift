@@ -171,13 +171,11 @@ package struct GatewaySnapshot: TenantDirectory, Sendable {
         return tenant.record.slug
     }
 
-    /// The base URLs of every upstream that is no tunnel.
-    package var upstreamURLs: Set<String> {
-        Set(
-            self.tenants.values.compactMap {
-                if case .url(let url) = $0.record.upstream { url.address.base } else { nil }
-            }
-        )
+    /// The base URL of each tenant's upstream that is no tunnel.
+    package var upstreamURLs: [Slug: String] {
+        self.tenants.compactMapValues { tenant in
+            if case .url(let url) = tenant.record.upstream { url.address.base } else { nil }
+        }
     }
 
     /// Whether some tenant's API is the local app of the tunnel session with this slug.
@@ -192,9 +190,8 @@ package struct GatewaySnapshot: TenantDirectory, Sendable {
 
     func key(id: APIKeyID) -> CompiledKey? { self.keysByID[id] }
 
-    /// The key one of whose secrets is `text`, and which one.
-    func key(of text: [UInt8]) -> (key: CompiledKey, secret: CompiledKey.Secret)? {
-        let digest = SecretDigest(ofBytes: text)
+    /// The key one of whose secrets has this digest, and which one.
+    func key(with digest: SecretDigest) -> (key: CompiledKey, secret: CompiledKey.Secret)? {
         guard let key = self.keys[KeyFingerprint(digest)], let secret = key.secret(with: digest) else { return nil }
         return (key, secret)
     }

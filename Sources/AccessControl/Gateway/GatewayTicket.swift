@@ -8,8 +8,12 @@ package struct GatewayTicket: Equatable, Sendable {
     package let key: APIKeyID
     /// The page's web origin on the browser channel; nil on the server channel.
     package let webOrigin: WebOrigin?
-    /// The scope the route asked for.
-    package let scope: Scope
+    /// The secret of the key that was sent.
+    package let secret: SecretDigest
+    /// The route it went to.
+    package let route: RoutePattern
+    /// Its method.
+    package let method: APIMethod
     /// The session, when the request had one, and when its token was issued, in seconds.
     package let session: BrowserSessionID?
     /// See `session`.
@@ -29,9 +33,19 @@ extension GatewaySnapshot {
         else { return GatewayError(.apiKeyInvalid) }
         if key.revokedAt != nil { return GatewayError(.apiKeyRevoked) }
         if let end = key.expiresAt, now >= end { return GatewayError(.apiKeyExpired) }
-        if let origin = ticket.webOrigin, !key.origins.allows(origin) { return GatewayError(.originNotAllowed) }
+        switch key.secret(with: ticket.secret) {
+        case .current: break
+        case .retired(let worksUntil) where now < worksUntil: break
+        case .retired, nil: return GatewayError(.apiKeyExpired)
+        }
+        let mayCome =
+            ticket.webOrigin.map { key.channels != .server && key.origins.allows($0) } ?? (key.channels != .browser)
+        if !mayCome { return GatewayError(.originNotAllowed) }
         if let code = tenant.record.status.refusal { return GatewayError(code) }
-        if !key.scopes.set.contains(ticket.scope) { return GatewayError(.scopeNotGranted) }
+        let route = tenant.record.routes.first { $0.pattern == ticket.route && $0.takes(ticket.method) }
+        guard let route else { return GatewayError(.routeNotFound) }
+        if let module = route.module, !tenant.record.modules.contains(module) { return GatewayError(.moduleNotEnabled) }
+        if !key.scopes.set.contains(route.scope) { return GatewayError(.scopeNotGranted) }
         guard let session = ticket.session else { return nil }
         let isVoid = key.sessionsNotBefore.map { (ticket.issuedAt ?? 0) * 1000 < $0.millisecondsSinceEpoch } ?? false
         return isVoid || isRevoked(session) ? GatewayError(.sessionInvalid) : nil
@@ -53,14 +67,16 @@ extension TenantStatus {
 extension GatewaySnapshot {
     /// The ticket of a request that passed; nil for everything else, and when its tenant has gone since.
     package func ticket(for verdict: GatewayVerdict) -> GatewayTicket? {
-        guard case .forward(let forwarding) = verdict.outcome, let key = verdict.key,
+        guard case .forward(let forwarding) = verdict.outcome, let key = verdict.key, let secret = verdict.secret,
             let tenant = self.compiled(verdict.tenant), tenant.record.routes.indices.contains(forwarding.route)
         else { return nil }
         return GatewayTicket(
             tenant: verdict.tenant,
             key: key,
             webOrigin: verdict.channel == .browser ? verdict.readableBy : nil,
-            scope: tenant.record.routes[forwarding.route].scope,
+            secret: secret,
+            route: tenant.record.routes[forwarding.route].pattern,
+            method: forwarding.method,
             session: forwarding.session,
             issuedAt: forwarding.tokenIssuedAt
         )

@@ -150,7 +150,7 @@ extension Exchange {
     }
 
     private func open(_ url: UpstreamURL, _ gateway: GatewayExchange) {
-        guard let way = try? self.edge.gateway.relays.way(to: url) else {
+        guard let way = try? self.edge.gateway.relays.way(to: url, of: gateway.tenant.slug) else {
             self.edge.logger.error("The system's trust roots cannot be loaded")
             return self.refuse(GatewayError(.upstreamUnreachable))
         }

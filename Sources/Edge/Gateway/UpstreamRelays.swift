@@ -3,7 +3,8 @@ import ProxySemantics
 import SessionModel
 import UpstreamRelay
 
-/// The relays to tenants' upstreams, one for each URL that is in use; made when first needed.
+/// The relays to tenants' upstreams, one for each tenant, so that none of them can use up another's connections; made when
+/// first needed.
 ///
 /// Confined to the edge's event loop.
 final class UpstreamRelays {
@@ -18,18 +19,19 @@ final class UpstreamRelays {
 
     private let responseTimeout: Duration
     private let eventLoop: any EventLoop
-    private var ways: [String: Way] = [:]
+    private var ways: [Slug: (base: String, way: Way)] = [:]
 
     init(configuration: EdgeConfiguration, eventLoop: any EventLoop) {
         self.responseTimeout = configuration.upstreamTimeout
         self.eventLoop = eventLoop
     }
 
-    /// The way to an upstream.
+    /// The way to a tenant's upstream.
     ///
     /// - Throws: an error of NIOSSL when the system's trust roots cannot be loaded for an `https` URL.
-    func way(to url: UpstreamURL) throws -> Way {
-        if let known = self.ways[url.address.base] { return known }
+    func way(to url: UpstreamURL, of tenant: Slug) throws -> Way {
+        if let (base, known) = self.ways[tenant], base == url.address.base { return known }
+        self.letGo(of: tenant)
         let scheme = LocalTarget.Scheme(rawValue: url.address.scheme) ?? .http
         let host = url.address.host
         let target = LocalTarget(
@@ -44,16 +46,19 @@ final class UpstreamRelays {
         let relay = try LocalRelay(configuration: configuration, eventLoop: self.eventLoop) { _ in }
         relay.start()
         let way = Way(relay: relay, target: target)
-        self.ways[url.address.base] = way
+        self.ways[tenant] = (url.address.base, way)
         return way
     }
 
-    /// Lets go of the ways that no tenant uses any more, once their requests are answered.
-    func keep(only used: Set<String>) {
-        for (base, way) in self.ways where !used.contains(base) {
-            self.ways[base] = nil
-            way.relay.whenIdle { way.relay.stop() }
-        }
+    /// Lets go of the ways that their tenants do not use any more.
+    func keep(only used: [Slug: String]) {
+        for (tenant, (base, _)) in self.ways where used[tenant] != base { self.letGo(of: tenant) }
+    }
+
+    /// Closes a way once its requests are answered.
+    private func letGo(of tenant: Slug) {
+        guard let way = self.ways.removeValue(forKey: tenant)?.way else { return }
+        way.relay.whenIdle { way.relay.stop() }
     }
 }
 

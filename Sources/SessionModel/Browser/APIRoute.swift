@@ -129,6 +129,11 @@ package struct APIRoute: Equatable, Sendable {
         self.idempotency = idempotency
     }
 
+    /// Whether the route is for requests with `method`: `GET` includes `HEAD`.
+    package func takes(_ method: APIMethod) -> Bool {
+        self.methods.contains(method) || method == .head && self.methods.contains(.get)
+    }
+
     /// The session rule for a request with `method`.
     package func sessionRule(for method: APIMethod) -> SessionRule {
         self.session ?? (method.isSafe ? .never : .browser)

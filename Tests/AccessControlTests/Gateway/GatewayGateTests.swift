@@ -89,6 +89,7 @@ struct GatewayGateTests {
         let request = try fixture.request("POST", token: token)
         let verdict = try #require(gate.decide(request, tenant: fixture.tenant.slug, now: fixture.now))
         let ticket = try #require(gate.snapshot.ticket(for: verdict))
+        var generator = SeededGenerator(seed: 3)
         func refusal(_ change: (inout APIKeyRecord) -> Void) throws -> GatewayErrorCode? {
             let record = try #require(fixture.keys.first { $0.name == "pk" })
             var changed = record
@@ -103,17 +104,26 @@ struct GatewayGateTests {
         #expect(try refusal { $0.webOrigins = [] } == .originNotAllowed)
         #expect(try refusal { $0.scopes = [] } == .scopeNotGranted)
         #expect(try refusal { $0.sessionsNotBefore = fixture.now + .seconds(1) } == .sessionInvalid)
-        var suspended = fixture.tenant
-        suspended.status = .suspended
-        gate.update { $0.put(suspended) }
-        #expect(gate.refusal(ofOpen: ticket, now: fixture.now)?.code == .tenantSuspended)
-        gate.update { $0.put(fixture.tenant) }
+        #expect(try refusal { $0.channels = .server } == .originNotAllowed)
+        #expect(try refusal { _ = $0.rotate(grace: .seconds(9), now: fixture.now, using: &generator) } == nil)
+        #expect(try refusal { _ = $0.rotate(grace: .zero, now: fixture.now, using: &generator) } == .apiKeyExpired)
+        func tenantRefusal(_ change: (inout Tenant) -> Void) -> GatewayErrorCode? {
+            var changed = fixture.tenant
+            change(&changed)
+            gate.update { $0.put(changed) }
+            defer { gate.update { $0.put(fixture.tenant) } }
+            return gate.refusal(ofOpen: ticket, now: fixture.now)?.code
+        }
+        #expect(tenantRefusal { $0.status = .suspended } == .tenantSuspended)
+        #expect(tenantRefusal { $0.routes.removeAll { $0.pattern.text == "/quotes" } } == .routeNotFound)
+        #expect(tenantRefusal { $0.routes[0].module = PolicyName("other") } == .moduleNotEnabled)
+        #expect(tenantRefusal { $0.routes[0].methods = [.get] } == .routeNotFound)
         // The end of the token's life does not end what was begun with it; its revocation does.
         #expect(gate.refusal(ofOpen: ticket, now: fixture.now + .seconds(4000)) == nil)
         let session = try #require(ticket.session)
         #expect(gate.revoke(session, until: fixture.now + RevokedSessions.memory, now: fixture.now))
         #expect(gate.refusal(ofOpen: ticket, now: fixture.now)?.code == .sessionInvalid)
-        #expect(told.withLock { $0 } == 15)
+        #expect(told.withLock { $0 } == 27)
     }
 
     @Test("lets exactly as many pass as a limit says, from many threads")
