@@ -124,11 +124,11 @@ def test_changes_hold_at_once(tenant, admin):
     key = tenant.key(scopes=["quotes:read"])
     assert code(tenant.ask(path="/admin", key=key, origin=SHOP)) == "SCOPE_NOT_GRANTED"
     admin.call("POST", key.path, {"scopes": ["quotes:read", "admin:all"]})
-    eventually(lambda: tenant.ask(path="/admin", key=key, origin=SHOP).status == 200, 0.5, 0.005)
+    eventually(lambda: tenant.ask(path="/admin", key=key, origin=SHOP).status == 200, 2, 0.005)
     admin.call("POST", key.path, {"webOrigins": ["https://moved.example"]})
-    eventually(lambda: code(tenant.ask(key=key, origin=SHOP)) == "ORIGIN_NOT_ALLOWED", 0.5, 0.005)
+    eventually(lambda: code(tenant.ask(key=key, origin=SHOP)) == "ORIGIN_NOT_ALLOWED", 2, 0.005)
     admin.call("PUT", f"/routes/{tenant.slug}", {"routes": [route("GET", "/other")]})
-    eventually(lambda: code(tenant.ask(key=key, origin="https://moved.example")) == "ROUTE_NOT_FOUND", 0.5, 0.005)
+    eventually(lambda: code(tenant.ask(key=key, origin="https://moved.example")) == "ROUTE_NOT_FOUND", 2, 0.005)
 
 
 def test_keys_come_in_pages(tenant, admin):
