@@ -13,7 +13,7 @@ from harness.gateway_api import ROOMY, SHOP, Admin, calls_of, code, opened, room
 from harness.waiting import eventually
 
 ROUTES = [
-    route("GET", "/quotes"), route("POST", "/quotes", "quotes:write"), route("GET", "/stream", session="browser"),
+    route("GET", "/quotes"), route("POST", "/quotes", "quotes:write"), route("GET", "/stream", session="browser", module="live"),
     route("POST", "/stream", "quotes:write"), route("GET", "/open-stream", session="never"),
 ]
 SOON = 1.0
@@ -22,7 +22,7 @@ SOON = 1.0
 
 @pytest.fixture
 def tenant(admin, api):
-    return admin.tenant(api.port, ROUTES)
+    return admin.tenant(api.port, ROUTES, modules=["live"])
 
 
 def jwks(server, host):
@@ -229,7 +229,8 @@ def streaming(api, tenant, key, token, path="/stream"):
     return viewer, calls_of(api, path)[-1]
 
 
-@pytest.mark.parametrize("what", ["session", "sessions of the key", "key", "tenant", "scope", "web origin", "tenant deleted"])
+@pytest.mark.parametrize("what", ["session", "sessions of the key", "key", "tenant", "scope", "web origin", "tenant deleted",
+                                  "route", "module", "secret"])
 def test_live_streams_of_what_is_revoked_are_cut(tenant, api, what, capsys):
     key, other = tenant.key(), tenant.key()
     token, of_other = tenant.token(key), tenant.token(other)
@@ -242,6 +243,9 @@ def test_live_streams_of_what_is_revoked_are_cut(tenant, api, what, capsys):
         "tenant": lambda: tenant.status("suspended"),
         "scope": lambda: tenant.admin.call("POST", key.path, {"scopes": ["quotes:write"]}),
         "web origin": lambda: tenant.admin.call("POST", key.path, {"webOrigins": ["https://moved.example"]}),
+        "route": lambda: tenant.admin.call("PUT", f"/routes/{tenant.slug}", {"routes": [r for r in ROUTES if r["path"] != "/stream"]}),
+        "module": lambda: tenant.admin.call("PUT", f"/tenants/{tenant.slug}", {**tenant.record, "modules": []}),
+        "secret": key.rotate,
         "tenant deleted": lambda: tenant.admin.call("DELETE", f"/tenants/{tenant.slug}"),
     }[what]()
     start = time.monotonic()
@@ -251,9 +255,17 @@ def test_live_streams_of_what_is_revoked_are_cut(tenant, api, what, capsys):
     assert took is not None and took < SOON
     eventually(call.finished.is_set, what="the upstream's end of the stream is closed too")
     assert time.monotonic() - start < 5
-    if not what.startswith("tenant"):
+    if not what.startswith("tenant") and what not in ("route", "module"):
         assert bystander.closes_within(0.3) is None, "another key's stream was cut"
     bystander.close()
+
+
+def test_a_rotation_with_a_grace_cuts_nothing(tenant, api):
+    key = tenant.key()
+    viewer, _ = streaming(api, tenant, key, tenant.token(key))
+    key.rotate(grace="1h")
+    assert viewer.closes_within(1.5) is None
+    viewer.close()
 
 
 def test_a_cut_stream_does_not_look_complete(tenant, api):
