@@ -10,6 +10,8 @@ import UpstreamRelay
 extension Exchange {
     /// Bytes of a request that are read and dropped before its answer; more closes the connection.
     private static let maximumDiscarded = 64 << 10
+    /// How long a request waits for the store to take a reservation.
+    private static let reservationTime = TimeAmount.seconds(2)
     /// How long such an answer waits for them.
     private static let discardTime = TimeAmount.seconds(5)
 
@@ -51,6 +53,9 @@ extension Exchange {
             self.responder.pauseReading(true)
             let handle = ExchangeHandle(self, eventLoop: self.eventLoop)
             gate.reserve { isReserved in handle.run { $0.reservationEnded(isReserved) } }
+            // A store that does not answer is no reason to keep anybody waiting.
+            self.eventLoop.assumeIsolated()
+                .scheduleTask(in: Self.reservationTime) { [weak self] in self?.reservationEnded(false) }
         }
     }
 
