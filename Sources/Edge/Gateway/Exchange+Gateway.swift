@@ -8,10 +8,10 @@ import UpstreamRelay
 
 // A request to a tenant's API: judged by the gateway, then answered by it or relayed to the tenant's upstream.
 extension Exchange {
-    /// Bytes of a request that are read and dropped before its answer; more closes the connection.
-    private static let maximumDiscarded = 64 << 10
     /// How long a request waits for the store to take a reservation.
     private static let reservationTime = TimeAmount.seconds(2)
+    /// Bytes of a request that are read and dropped before its answer; more closes the connection.
+    private static let maximumDiscarded = 64 << 10
     /// How long such an answer waits for them.
     private static let discardTime = TimeAmount.seconds(5)
 
