@@ -36,7 +36,8 @@ class Line:
         if self.viewer is None:
             self.viewer = self.tenant.viewer(self.source)
         answer = self.tenant.start(self.viewer, *args, **kwargs).answer()
-        if (answer.get("connection") or "").lower() == "close":
+        # One that was cut in the middle of its answer is gone as well.
+        if (answer.get("connection") or "").lower() == "close" or not answer.complete:
             self.close()
         return answer
 
