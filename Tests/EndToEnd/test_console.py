@@ -553,9 +553,13 @@ def test_by_keyboard(browser, console):
     browser.evaluate("document.querySelector('nav a[data-name=tenants]').focus()")
     browser.key("Enter")
     browser.wait_page("Tenants")
-    browser.evaluate("document.querySelector('.skip').focus()")
-    browser.key("Enter")
-    eventually(lambda: browser.evaluate("document.activeElement.id") == "content")
+
+    def skip():
+        browser.evaluate("document.querySelector('.skip').focus()")
+        browser.key("Enter")
+        return browser.evaluate("document.activeElement.id") == "content"
+
+    eventually(skip)
     browser.size(360, 800, mobile=True)
     browser.wait("document.querySelector('.menu').checkVisibility()")
     browser.evaluate("document.querySelector('.menu').focus()")
