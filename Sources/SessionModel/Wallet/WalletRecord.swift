@@ -89,7 +89,11 @@ package struct ChainURL: Hashable, Sendable, CustomStringConvertible {
             }
             guard isPlain else { return nil }
         }
-        if let port { guard port.count <= 5, let number = UInt16(port), number > 0 else { return nil } }
+        if let port {
+            guard port.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(port), number > 0 else {
+                return nil
+            }
+        }
         return host
     }
 

@@ -66,9 +66,9 @@ package struct NewWalletSession: Equatable, Sendable {
         self.workflow = workflow
     }
 
-    /// Reads the body; throws `invalid_request` with every problem and its path.
+    /// Reads the body.
     ///
-    /// A `walletId` that is not of this server's form is unknown, not invalid: it throws `not_found`, as another
+    /// Throws `invalid_request` with every problem and its path. A `walletId` that is not of this server's form is unknown, not invalid: it throws `not_found`, as another
     /// organization's does, once everything else is in order.
     package init(json body: JSONValue?) throws(WalletError) {
         var fields = RequestFields(body)
@@ -123,6 +123,15 @@ extension WalletInstall {
         guard let chainID, let serialized else { return nil }
         self.init(chainID: chainID, serialized: serialized)
     }
+}
+
+extension WalletInstall: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "a delegation for chain \(self.chainID)" }
+
+    package var debugDescription: String { self.description }
+
+    /// What debuggers and `dump` see: the chain, never the delegation.
+    package var customMirror: Mirror { Mirror(self, children: ["chainID": self.chainID]) }
 }
 
 /// The body that makes an organization: `name`, `allowDelegatecall`, `allowWildcard`.
