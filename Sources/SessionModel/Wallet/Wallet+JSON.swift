@@ -48,6 +48,7 @@ extension WalletRecord {
             "id": .string(self.id.text), "organizationId": .string(self.organization.text),
             "name": .string(self.name), "kind": .string(self.kind.rawValue),
             "address": self.address.map { .string($0.text) } ?? .null,
+            "kernelVersion": self.kernelVersion.map { .string($0) } ?? .null,
             "createdAt": .string(self.createdAt.iso8601),
         ]
     }

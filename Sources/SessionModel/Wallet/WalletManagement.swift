@@ -59,7 +59,8 @@ package protocol WalletManagement: Sendable {
     func wallets(of organization: OrganizationID, limit: Int, offset: Int) async throws -> WalletPage<WalletRecord>
     /// One wallet. Throws `not_found`.
     func wallet(_ id: WalletID, of organization: OrganizationID) async throws -> WalletRecord
-    /// Registers a wallet. Throws `not_found`, `invalid_request` for an address with a wrong checksum, `conflict` when
+    /// Registers a wallet. Throws `not_found`, `invalid_request` for an address with a wrong checksum or a Kernel version
+    /// that is not known, `conflict` when
     /// the organization has a wallet of that kind and address, `limit_reached` (10 000 in an organization).
     func registerWallet(
         _ request: NewWallet,

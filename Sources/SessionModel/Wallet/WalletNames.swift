@@ -18,10 +18,16 @@ package struct WalletEntityID<Kind: WalletIDKind>: Hashable, Sendable, CustomStr
 
     /// Draws a new identifier.
     package static func random(using generator: inout some RandomNumberGenerator) -> Self {
-        Self(number: UInt64.random(in: 0..<base36IDLimit, using: &generator))
+        Self(unchecked: UInt64.random(in: 0..<base36IDLimit, using: &generator))
     }
 
-    private init(number: UInt64) { self.number = number }
+    private init(unchecked number: UInt64) { self.number = number }
+
+    /// Restores an identifier from its number; nil when there is none of that number.
+    package init?(number: UInt64) {
+        guard number < base36IDLimit else { return nil }
+        self.number = number
+    }
 
     /// The identifier as it is published.
     package var text: String { writeBase36ID(self.number, prefix: Kind.prefix) }

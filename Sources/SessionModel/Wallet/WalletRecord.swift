@@ -18,6 +18,8 @@ package struct WalletRecord: Equatable, Sendable {
     package var kind: WalletKind
     /// The account, the same on every chain; nil for opaque wallets that have none of this form.
     package var address: WalletAddress?
+    /// The Kernel version that it must be of, such as `0.3.3`; nil for whichever is proven.
+    package var kernelVersion: String?
     /// When it was registered.
     package var createdAt: Timestamp
 
@@ -28,6 +30,7 @@ package struct WalletRecord: Equatable, Sendable {
         name: String,
         kind: WalletKind,
         address: WalletAddress?,
+        kernelVersion: String? = nil,
         createdAt: Timestamp
     ) {
         self.id = id
@@ -35,6 +38,7 @@ package struct WalletRecord: Equatable, Sendable {
         self.name = name
         self.kind = kind
         self.address = address
+        self.kernelVersion = kernelVersion
         self.createdAt = createdAt
     }
 }

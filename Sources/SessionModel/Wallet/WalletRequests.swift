@@ -212,8 +212,8 @@ package struct NewOrganizationToken: Equatable, Sendable {
     }
 }
 
-/// The body that registers a wallet: `name`, `kind` (default `kernel`), and `address`, which only opaque wallets may
-/// leave out.
+/// The body that registers a wallet: `name`, `kind` (default `kernel`), `address`, which only opaque wallets may leave out,
+/// and `kernelVersion`, which only kernel wallets may have.
 package struct NewWallet: Equatable, Sendable {
     /// What it is called.
     package var name: String
@@ -221,12 +221,15 @@ package struct NewWallet: Equatable, Sendable {
     package var kind: WalletKind
     /// The account.
     package var address: WalletAddress?
+    /// The Kernel version that it must be of; nil for whichever is proven.
+    package var kernelVersion: String?
 
     /// A request with every field given.
-    package init(name: String, kind: WalletKind, address: WalletAddress?) {
+    package init(name: String, kind: WalletKind, address: WalletAddress?, kernelVersion: String? = nil) {
         self.name = name
         self.kind = kind
         self.address = address
+        self.kernelVersion = kernelVersion
     }
 
     /// Reads the body; throws `invalid_request` with every problem.
@@ -235,10 +238,13 @@ package struct NewWallet: Equatable, Sendable {
         fields.require("name")
         let kind = fields.choice("kind", of: WalletKind.self) ?? .kernel
         if kind == .kernel { fields.require("address") }
+        let version = fields.string("kernelVersion", length: 1...16)
+        if kind != .kernel, version != nil { fields.refuse("kernelVersion", "is for kernel wallets only") }
         self.init(
             name: fields.string("name", length: 1...RequestBounds.labelLength) ?? "",
             kind: kind,
-            address: fields.walletAddress("address")
+            address: fields.walletAddress("address"),
+            kernelVersion: version
         )
         try finishWalletRequest(fields)
     }

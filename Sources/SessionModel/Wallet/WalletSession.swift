@@ -72,6 +72,9 @@ package struct WalletSessionRecord: Equatable, Sendable {
         self.revokedAt = revokedAt
     }
 
+    /// When it ends, or ended.
+    package var endsAt: Timestamp { self.revokedAt.map { min($0, self.expiresAt) } ?? self.expiresAt }
+
     /// Where it is in its life at `now`; what was revoked stays revoked after its end.
     package func state(now: Timestamp) -> State {
         if self.revokedAt != nil { return .revoked }
