@@ -32,13 +32,13 @@ extension WalletManager {
                 self.entry(.sessionCreated, session.id.text, by: actor, session.audited(install))
             }
         let limit = self.configuration.maxActiveSessions
-        let horizon = now + (.zero - self.configuration.keepEnded)
+        let prune = self.pruning(now: now)
         return try await self.store.changeWallets { transaction in
             // Since the proof the organization may have become stricter, and the wallet may have gone.
             guard try transaction.organization(organizationID) == organization,
                 try transaction.wallet(wallet.id, of: organizationID) == wallet
             else { throw WalletError(.conflict, "The organization or the wallet was changed meanwhile. Try again.") }
-            _ = try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall)
+            try prune(transaction)
             let active = try transaction.activeSessionCount(of: organizationID, now: now)
             try Self.check(active, adding: drafts.count, below: limit, "active sessions")
             let key = try transaction.sessionKey(sessionAddress, of: organizationID)

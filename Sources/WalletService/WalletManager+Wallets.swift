@@ -103,10 +103,10 @@ extension WalletManager {
             ["sessionAddress": .string(record.address.text)]
         )
         let limit = self.configuration.maxSessionKeys
-        let horizon = now + (.zero - self.configuration.keepEnded)
+        let prune = self.pruning(now: now)
         return try await self.store.changeWallets { transaction in
             guard try transaction.organization(organization) != nil else { throw WalletRefusals.unknownOrganization }
-            _ = try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall)
+            try prune(transaction)
             try Self.check(try transaction.sessionKeyCount(of: organization), below: limit, "session keys")
             try transaction.insert(record, privateKey: SecretBytes(key.secretBytes))
             try transaction.append(entry, to: .organization(organization))

@@ -1,6 +1,7 @@
 import EthereumPrimitives
 package import SessionModel
 package import SessionStore
+import Synchronization
 import WalletPolicy
 
 /// Administers wallet sessions: the one place where a change is decided, stored and audited.
@@ -16,6 +17,8 @@ package final class WalletManager: WalletManagement {
     let configuration: WalletServiceConfiguration
     let clock: WallClock
     let randomSource: RandomSource
+    /// Until when nothing is looked for that is over, because lately nothing was.
+    private let quietUntil = Mutex(Timestamp(millisecondsSinceEpoch: .min))
 
     /// A manager over `store` that asks chains' nodes through `node`.
     ///
@@ -124,10 +127,10 @@ package final class WalletManager: WalletManagement {
             ["label": .string(request.label), "scopes": .array(scopes)]
         )
         let limit = self.configuration.maxTokens
-        let horizon = now + (.zero - self.configuration.keepEnded)
+        let prune = self.pruning(now: now)
         try await self.store.changeWallets { transaction in
             guard try transaction.organization(organization) != nil else { throw WalletRefusals.unknownOrganization }
-            _ = try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall)
+            try prune(transaction)
             try Self.check(
                 try transaction.validTokenCount(of: organization, now: now),
                 below: limit,
@@ -226,6 +229,18 @@ package final class WalletManager: WalletManagement {
         _ details: JSONValue = .object([])
     ) -> WalletAuditEntry {
         WalletAuditEntry(at: self.clock(), actor: actor, action: action, subject: subject, details: details)
+    }
+
+    /// Removes some of what ended long ago, for a transaction that adds something; if there was nothing, the next minute's
+    /// transactions do not look.
+    func pruning(now: Timestamp) -> @Sendable (any WalletTransaction) throws -> Void {
+        let quiet = self.quietUntil.withLock { $0 }
+        guard now >= quiet || quiet > now + .seconds(60) else { return { _ in } }
+        let horizon = now + (.zero - self.configuration.keepEnded)
+        return { transaction in
+            guard try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall) == 0 else { return }
+            self.quietUntil.withLock { $0 = now + .seconds(60) }
+        }
     }
 
     /// Throws `limit_reached` unless there is room for `more`.

@@ -99,8 +99,13 @@ extension SQLiteSessionStore: WalletStore {
                 conditions += " AND wallet = ?"
                 arguments += [wallet.row]
             }
+            // What is skipped is sorted as numbers, not as whole rows.
             return try WalletRows.sessions(
-                "\(conditions) ORDER BY number DESC LIMIT ? OFFSET ?",
+                """
+                WHERE number IN
+                    (SELECT number FROM wallet_session \(conditions) ORDER BY number DESC LIMIT ? OFFSET ?)
+                ORDER BY number DESC
+                """,
                 arguments + [pageSize(limit), max(offset, 0)],
                 db
             )

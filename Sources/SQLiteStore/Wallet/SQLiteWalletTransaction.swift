@@ -219,8 +219,8 @@ final class SQLiteWalletTransaction: WalletTransaction {
             """
             DELETE FROM session_key WHERE number IN (
                 SELECT number FROM session_key WHERE created_at < ?
-                    AND NOT EXISTS (SELECT 1 FROM wallet_session WHERE session_key = session_key.id)
-                ORDER BY number LIMIT ?
+                    AND NOT EXISTS (SELECT 1 FROM wallet_session WHERE wallet_session.session_key = session_key.id)
+                ORDER BY created_at, number LIMIT ?
             )
             """,
             [horizon, limit]
