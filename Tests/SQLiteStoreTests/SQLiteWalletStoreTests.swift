@@ -14,6 +14,15 @@ import Testing
         try fixture.store.close()
     }
 
+    /// Hundreds of random calls give the same answers and the same content as the in-memory store.
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func agreesWithTheInMemoryStore(seed: UInt64) async throws {
+        let fixture = try StoreFixture()
+        var model = RandomWalletCalls(seed: seed)
+        try await model.run(800, on: fixture.store, and: InMemoryWalletStore())
+        try fixture.store.close()
+    }
+
     private static let delegation = "eyJkZWxlZ2F0aW9uIjoiczNjcmV0In0="
     private static let privateKey = SecretBytes(Array("s3cret-private-key-of-32-bytes!!".utf8))
 
