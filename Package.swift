@@ -95,6 +95,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "WalletService",
+            dependencies: [
+                "SessionModel", "EthereumPrimitives", "WalletPolicy", "SessionStore", httpClient, nioCore, nioHTTP1,
+                crypto, lifecycle, configuration,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "TunnelTransport",
             dependencies: ["TunnelProtocol", "ProxySemantics", nioCore, crypto, log],
             swiftSettings: settings
@@ -171,8 +179,9 @@ let package = Package(
         .target(
             name: "DaypassServer",
             dependencies: [
-                "SessionModel", "AccessControl", "SessionStore", "SQLiteStore", "GatewayService", "Edge", "ControlAPI",
-                "TunnelTransport", nioCore, log,
+                "SessionModel", "AccessControl", "SessionStore", "SQLiteStore", "GatewayService", "WalletService",
+                "Edge",
+                "ControlAPI", "TunnelTransport", nioCore, log,
                 lifecycle, unixSignals, configuration,
             ],
             swiftSettings: settings
@@ -246,6 +255,14 @@ let package = Package(
                 "GatewayService", "AccessControl", "SessionModel", "SessionStore", "DaypassTestSupport", jwtKit,
                 lifecycle,
                 log, configuration,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "WalletServiceTests",
+            dependencies: [
+                "WalletService", "WalletPolicy", "EthereumPrimitives", "SessionModel", "SessionStore", "SQLiteStore",
+                "DaypassTestSupport", nioCore, nioPosix, nioHTTP1, lifecycle, log, configuration,
             ],
             swiftSettings: settings
         ),

@@ -79,6 +79,19 @@ ALLOWED = {
         "Musl": LIBC,
         "Darwin": LIBC,
     },
+    "WalletService": {
+        "SessionModel": VALUES,
+        "EthereumPrimitives": "addresses, hexadecimal data, keys in custody",
+        "WalletPolicy": "what is believed of a delegation",
+        "SessionStore": "the store it keeps everything in",
+        "AsyncHTTPClient": "questions to chains' nodes",
+        "NIOCore": BYTES,
+        "NIOHTTP1": "header lists of requests to nodes",
+        "Crypto": HASH,
+        "ServiceLifecycle": RUN,
+        "Configuration": READ,
+        "Synchronization": LOCK,
+    },
     "GatewayService": {
         "SessionModel": VALUES,
         "AccessControl": "what a session token says, and the form it is signed in",
@@ -206,6 +219,7 @@ ALLOWED = {
     },
     # The composition root: the only place that knows both listeners and names a store.
     "DaypassServer": {
+        "WalletService": "administration of wallet sessions",
         "SessionModel": VALUES,
         "AccessControl": "the gate that edge and control API share",
         "SessionStore": "the service over the store",

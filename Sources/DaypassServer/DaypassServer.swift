@@ -80,6 +80,7 @@ package struct DaypassServer: Sendable {
             clock: self.clock
         )
         let (bound, edgeIsBound) = AsyncStream.makeStream(of: SocketAddress.self, bufferingPolicy: .bufferingNewest(1))
+        let wallets = WalletParts(store: self.store, configuration: self.configuration.wallets, clock: self.clock)
         // Viewers may use up what the system allows but not the descriptors everything else needs.
         var edgeConfiguration = self.configuration.edge
         edgeConfiguration.inheritedSocket = InheritedSockets.ofThisProcess().socket(named: "edge")
@@ -106,7 +107,7 @@ package struct DaypassServer: Sendable {
             logger: self.logger
         )
         let services: [any Service] = [
-            forgetter, gateway.flusher,
+            forgetter, gateway.flusher, wallets.node,
             Listener(name: "the control API", address: self.configuration.controlAddress, service: control),
             Listener(name: "the edge", address: self.configuration.edgeAddress, service: edge),
         ]

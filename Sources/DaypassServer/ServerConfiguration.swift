@@ -5,12 +5,14 @@ import Foundation
 package import GatewayService
 package import SessionModel
 package import SessionStore
+package import WalletService
 
 /// Everything `daypass serve` can be told, read once at the start.
 ///
 /// Each part reads its own scope and documents its keys there: `control` (`ControlAPIConfiguration`), `edge`
-/// (`EdgeConfiguration`), `sessions` (`SessionServiceConfiguration`, `SessionForgetterConfiguration`), `gateway` (`GatewayServiceConfiguration`). What concerns
-/// several parts stands at the top and is given to them here.
+/// (`EdgeConfiguration`), `sessions` (`SessionServiceConfiguration`, `SessionForgetterConfiguration`), `gateway`
+/// (`GatewayServiceConfiguration`), `wallets` (`WalletServiceConfiguration`). What concerns several parts stands at the top
+/// and is given to them here.
 package struct ServerConfiguration: Sendable {
     /// The control API; its public address, access and admin token are decided when the edge is bound.
     package var control: ControlAPIConfiguration
@@ -22,6 +24,8 @@ package struct ServerConfiguration: Sendable {
     package var forgetting: SessionForgetterConfiguration
     /// What the API gateway keeps, and how long.
     package var gateway: GatewayServiceConfiguration
+    /// What wallet sessions keep, and how chains' nodes are asked.
+    package var wallets: WalletServiceConfiguration
     /// Who may call the control API without a credential; nil decides by the public address.
     package var access: ControlAccess?
     /// The data folder.
@@ -44,6 +48,7 @@ package struct ServerConfiguration: Sendable {
         self.sessions = try SessionServiceConfiguration(config: config.scoped(to: "sessions"))
         self.forgetting = try SessionForgetterConfiguration(config: config.scoped(to: "sessions"))
         self.gateway = try GatewayServiceConfiguration(config: config.scoped(to: "gateway"))
+        self.wallets = try WalletServiceConfiguration(config: config.scoped(to: "wallets"))
         self.access = config.string(forKey: "control.auth") == nil ? nil : self.control.access
         self.dataPath = config.string(forKey: "data", default: defaultDataPath)
         if let style = config.string(forKey: "urlStyle") {
@@ -89,6 +94,7 @@ package struct ServerConfiguration: Sendable {
         self.sessions = SessionServiceConfiguration()
         self.forgetting = SessionForgetterConfiguration()
         self.gateway = GatewayServiceConfiguration()
+        self.wallets = WalletServiceConfiguration()
         self.access = .local
         self.dataPath = dataPath
     }

@@ -8,6 +8,7 @@ package import SessionStore
 /// |---|---|
 /// | `daypass.db`, `-wal`, `-shm` | the SQLite database |
 /// | `server.key` | 32 random bytes; without it passwords in the database are lost and cookies are void |
+/// | `server.key.next` | there only while the key is changed (`KeyRotation`) |
 /// | `admin.digest` | SHA-256 of the admin token, as 64 hexadecimal digits |
 /// | `daypass.lock` | locked (`flock`) by the server that uses the folder, with its process id |
 ///
@@ -43,6 +44,7 @@ package final class DataDirectory: Sendable {
         self.lock = try FileLock(path: "\(path)/daypass.lock")
 
         let keyFile = "\(path)/server.key"
+        try KeyRotation.finish(in: path)
         if let bytes = try PrivateFile.read(keyFile, limit: 4096) {
             self.key = try StoreKey(bytes: bytes, file: keyFile)
         } else {

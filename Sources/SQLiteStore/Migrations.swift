@@ -74,5 +74,6 @@ let storeMigrations: DatabaseMigrator = {
         )
     }
     migrator.registerMigration("0002 API gateway") { db in try db.execute(sql: gatewaySchema) }
+    migrator.registerMigration("0003 wallet sessions") { db in try db.execute(sql: walletSchema) }
     return migrator
 }()

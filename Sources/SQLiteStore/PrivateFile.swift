@@ -140,7 +140,8 @@ enum PrivateFile {
         try self.syncFolder(of: path)
     }
 
-    private static func syncFolder(of path: String) throws {
+    /// Makes what was done to the entry of `path` in its folder survive a loss of power.
+    static func syncFolder(of path: String) throws {
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open", folder) }

@@ -111,9 +111,12 @@ package final class SQLiteSessionStore: SessionStore {
         }
     }
 
+    /// What the key check is bound to.
+    static let keyCheckPlace = "the key check of the database"
+
     /// The key check is a constant, encrypted: a wrong key is found at start and not at the first password.
     private static func checkKey(_ key: StoreKey, _ db: Database, path: String) throws {
-        let place = "the key check of the database"
+        let place = Self.keyCheckPlace
         if let sealed = try Data.fetchOne(db, sql: "SELECT sealed FROM key_check") {
             guard (try? key.open(sealed, place: place)) == "daypass" else {
                 throw DaypassError(

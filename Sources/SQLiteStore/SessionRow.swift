@@ -177,5 +177,5 @@ struct SessionRow {
     }
 
     /// What a sealed value is bound to; also names it in errors.
-    private static func place(_ column: String, _ id: SessionID) -> String { "The \(column) of session \(id)" }
+    static func place(_ column: String, _ id: SessionID) -> String { "The \(column) of session \(id)" }
 }

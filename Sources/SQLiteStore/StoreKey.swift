@@ -15,6 +15,10 @@ package struct StoreKey: Sendable {
     package let file: String
     private let master: SymmetricKey
     private let passwordKey: SymmetricKey
+    /// Encrypts the data keys of delegations and custody keys, and the URLs of chains.
+    let walletKey: SymmetricKey
+    /// Authenticates the ends of audit ledgers.
+    let ledgerKey: SymmetricKey
 
     /// A key of exactly 32 random bytes that was read from `file`.
     ///
@@ -29,6 +33,8 @@ package struct StoreKey: Sendable {
         self.file = file
         self.master = SymmetricKey(data: bytes)
         self.passwordKey = Self.derive("daypass/v1/store/passwords", from: self.master)
+        self.walletKey = Self.derive("daypass/v1/store/wallets", from: self.master)
+        self.ledgerKey = Self.derive("daypass/v1/store/ledgers", from: self.master)
     }
 
     /// 32 bytes that sign viewers' and owners' cookies.

@@ -11,7 +11,7 @@ import SessionStore
 //     store-crash-writer FOLDER
 //
 // Lines: `created ID`, `changed ID REVISION`, `kicked ID VIEWERS`, `deleted ID`; of the API gateway `key ID`, `revoked ID`,
-// `counted OWNER COUNT`.
+// `counted OWNER COUNT`; of wallet sessions `group NUMBER`.
 
 guard CommandLine.arguments.count == 2 else {
     print("usage: store-crash-writer FOLDER")
@@ -82,6 +82,65 @@ func writeGateway(_ writer: Int) async throws {
     }
 }
 
+/// Creates groups of 24 sessions with their audit records, and revokes one of each, forever.
+func writeWallets() async throws {
+    var generator = SystemRandomNumberGenerator()
+    let organization = Organization(id: .random(using: &generator), name: "writer", createdAt: clock())
+    let ledger = WalletLedger.organization(organization.id)
+    let wallet = WalletRecord(
+        id: .random(using: &generator),
+        organization: organization.id,
+        name: "wallet",
+        kind: .opaque,
+        address: nil,
+        createdAt: clock()
+    )
+    guard let address = WalletAddress("0x" + String(repeating: "1", count: 40)) else {
+        preconditionFailure("constants are well-formed")
+    }
+    try await store.changeWallets { transaction in
+        try transaction.put(organization)
+        try transaction.insert(wallet)
+    }
+    while true {
+        let now = clock()
+        let group = WalletSessionGroupID.random(using: &generator)
+        let sessions = (1...24)
+            .map { chain in
+                WalletSessionRecord(
+                    id: .random(using: &generator),
+                    group: group,
+                    organization: organization.id,
+                    wallet: wallet.id,
+                    kind: .opaque,
+                    workflow: nil,
+                    sessionAddress: address,
+                    sessionKey: nil,
+                    chainID: chain,
+                    policies: .object([]),
+                    proof: nil,
+                    createdAt: now,
+                    expiresAt: now + .seconds(3600)
+                )
+            }
+        @Sendable func entry(_ action: WalletAuditRecord.Action, _ id: WalletSessionID) -> WalletAuditEntry {
+            WalletAuditEntry(at: now, actor: actor, action: action, subject: id.text)
+        }
+        try await store.changeWallets { transaction in
+            for session in sessions {
+                try transaction.insert(session, delegation: SecretBytes(Array("delegation".utf8)))
+                try transaction.append(entry(.sessionCreated, session.id), to: ledger)
+            }
+        }
+        say("group \(group.number)")
+        let first = sessions[0].id
+        try await store.changeWallets { transaction in
+            try transaction.revoke(first, at: now)
+            try transaction.append(entry(.sessionRevoked, first), to: ledger)
+        }
+    }
+}
+
 try await withThrowingTaskGroup(of: Void.self) { group in
     for writer in 0..<4 {
         group.addTask {
@@ -107,5 +166,6 @@ try await withThrowingTaskGroup(of: Void.self) { group in
     for writer in 0..<2 {
         group.addTask { try await writeGateway(writer) }
     }
+    group.addTask { try await writeWallets() }
     try await group.waitForAll()
 }

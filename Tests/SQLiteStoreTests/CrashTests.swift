@@ -28,6 +28,7 @@ import Testing
         #expect(expected.created.count > 100)
         #expect(!expected.deleted.isEmpty)
         #expect(expected.revokedKeys.count > 100)
+        #expect(expected.groups.count > 100)
     }
 
     /// Starts the writer, reads `lines` lines, kills it, and returns all that it had said by then.
@@ -70,6 +71,7 @@ import Testing
         var keys: Set<String> = []
         var revokedKeys: Set<String> = []
         var counts: [UInt64: Int] = [:]
+        var groups: Set<Int64> = []
 
         mutating func note(_ line: Substring) throws {
             let words = line.split(separator: " ").map(String.init)
@@ -89,6 +91,9 @@ import Testing
                 let owner: UInt64 = try #require(UInt64(words[1]))
                 let count: Int = try #require(Int(words[2]))
                 self.counts[owner] = count
+            case ("group", 2):
+                let group: Int64 = try #require(Int64(words[1]))
+                self.groups.insert(group)
             default: Issue.record("the writer said \(line)")
             }
         }
@@ -119,8 +124,13 @@ import Testing
                 #expect(try await store.auditEvents(of: id, limit: 1).map(\.action) == [.sessionDeleted])
             }
             try await self.checkGateway(store)
+            for organization in try await store.organizations() {
+                let verdict = try await store.verifyWalletAudit(of: .organization(organization.id))
+                #expect(verdict?.problem == nil)
+            }
             try store.close()
             let database = try DatabaseQueue(path: directory.databasePath)
+            try await self.checkGroups(database)
             let (integrity, foreignKeys) = try await database.read { db in
                 (
                     try String.fetchAll(db, sql: "PRAGMA integrity_check"),
@@ -130,6 +140,29 @@ import Testing
             #expect(integrity == ["ok"])
             #expect(foreignKeys == 0)
             try database.close()
+        }
+
+        /// Of each group all sessions are there or none, each with its record.
+        private func checkGroups(_ database: DatabaseQueue) async throws {
+            let (groups, sessions, records) = try await database.read { db in
+                let rows = try Row.fetchAll(db, sql: "SELECT group_id, count(*) FROM wallet_session GROUP BY group_id")
+                let groups = rows.map { (id: $0[0] as Int64, count: $0[1] as Int) }
+                func count(_ action: String) throws -> Int {
+                    let sql = "SELECT count(*) FROM wallet_audit WHERE action = ?"
+                    return try Int.fetchOne(db, sql: sql, arguments: [action]) ?? 0
+                }
+                let revoked = try Int.fetchOne(
+                    db,
+                    sql: "SELECT count(*) FROM wallet_session WHERE revoked_at IS NOT NULL"
+                )
+                return (
+                    groups, [groups.map(\.count).reduce(0, +), revoked ?? 0],
+                    [try count("session.created"), try count("session.revoked")]
+                )
+            }
+            #expect(groups.allSatisfy { $0.count == 24 }, "a part of a group was stored")
+            #expect(self.groups.subtracting(groups.map(\.id)).isEmpty, "groups are lost")
+            #expect(sessions == records)
         }
 
         private func checkGateway(_ store: SQLiteSessionStore) async throws {

@@ -50,9 +50,9 @@ package struct BrowserSessionID: Hashable, Sendable, CustomStringConvertible {
     package var description: String { self.text }
 }
 
-private let base36IDLimit: UInt64 = 4_738_381_338_321_616_896
+let base36IDLimit: UInt64 = 4_738_381_338_321_616_896
 
-private func readBase36ID(_ text: some StringProtocol, prefix: String) -> UInt64? {
+func readBase36ID(_ text: some StringProtocol, prefix: String) -> UInt64? {
     guard text.utf8.count == prefix.utf8.count + 12, text.hasPrefix(prefix) else { return nil }
     var number: UInt64 = 0
     for byte in text.utf8.dropFirst(prefix.utf8.count) {
@@ -62,7 +62,7 @@ private func readBase36ID(_ text: some StringProtocol, prefix: String) -> UInt64
     return number
 }
 
-private func writeBase36ID(_ number: UInt64, prefix: String) -> String {
+func writeBase36ID(_ number: UInt64, prefix: String) -> String {
     let digits = String(number, radix: 36)
     return prefix + String(repeating: "0", count: 12 - digits.utf8.count) + digits
 }

@@ -1,63 +1,82 @@
-/// Who delegates wallets, and what its delegations may look like.
+/// Whoever delegates wallets: it has tokens, wallets, session keys and sessions.
 package struct Organization: Equatable, Sendable {
-    /// What delegations of an organization's wallets may allow.
-    package struct Rules: Equatable, Sendable {
-        /// How long sessions last at most; nil for the server's maximum.
-        package var maximumLifetime: Duration?
-        /// Whether owners' limits may leave the called contract open.
-        package var allowsWildcardTargets: Bool
-        /// Whether owners' limits may allow delegate calls.
-        package var allowsDelegateCalls: Bool
-
-        /// Sets rules; the default allows nothing unusual.
-        package init(
-            maximumLifetime: Duration? = nil,
-            allowsWildcardTargets: Bool = false,
-            allowsDelegateCalls: Bool = false
-        ) {
-            self.maximumLifetime = maximumLifetime
-            self.allowsWildcardTargets = allowsWildcardTargets
-            self.allowsDelegateCalls = allowsDelegateCalls
-        }
-    }
-
     /// Its identifier.
     package var id: OrganizationID
     /// What it is called; 1…128 characters.
     package var name: String
-    /// What delegations may allow.
-    package var rules: Rules
+    /// Whether sessions may allow delegate calls, which run foreign code with the account's storage.
+    package var allowsDelegateCalls: Bool
+    /// Whether sessions may leave the called contract open.
+    package var allowsWildcardTargets: Bool
     /// When it was made.
     package var createdAt: Timestamp
 
-    /// A record with every field given.
-    package init(id: OrganizationID, name: String, rules: Rules = Rules(), createdAt: Timestamp) {
+    /// An organization with every field given.
+    package init(
+        id: OrganizationID,
+        name: String,
+        allowsDelegateCalls: Bool = false,
+        allowsWildcardTargets: Bool = false,
+        createdAt: Timestamp
+    ) {
         self.id = id
         self.name = name
-        self.rules = rules
+        self.allowsDelegateCalls = allowsDelegateCalls
+        self.allowsWildcardTargets = allowsWildcardTargets
         self.createdAt = createdAt
     }
 }
 
-/// What a token of an organization allows.
+/// A change of an organization; nil leaves a field as it is.
+package struct OrganizationUpdate: Equatable, Sendable {
+    /// What it is called.
+    package var name: String?
+    /// Whether sessions may allow delegate calls.
+    package var allowsDelegateCalls: Bool?
+    /// Whether sessions may leave the called contract open.
+    package var allowsWildcardTargets: Bool?
+
+    /// A change of the fields given.
+    package init(name: String? = nil, allowsDelegateCalls: Bool? = nil, allowsWildcardTargets: Bool? = nil) {
+        self.name = name
+        self.allowsDelegateCalls = allowsDelegateCalls
+        self.allowsWildcardTargets = allowsWildcardTargets
+    }
+
+    /// What `organization` is after the change.
+    package func applied(to organization: Organization) -> Organization {
+        var changed = organization
+        if let name { changed.name = name }
+        if let allowsDelegateCalls { changed.allowsDelegateCalls = allowsDelegateCalls }
+        if let allowsWildcardTargets { changed.allowsWildcardTargets = allowsWildcardTargets }
+        return changed
+    }
+}
+
+/// What an organization's token allows; none includes another.
 package enum OrganizationScope: String, Sendable, CaseIterable {
-    /// See sessions and operations.
+    /// List and read sessions, wallets and operations.
     case read
-    /// Create and revoke sessions.
+    /// Create and revoke sessions and session keys.
     case write
-    /// Act through sessions, and read stored delegations.
+    /// Act under sessions, and read the delegations of opaque wallets.
     case execute
 }
 
-/// A credential of an organization, as it is stored: everything but the token itself, which is shown once.
-package struct OrganizationToken: Equatable, Sendable {
+/// A token of an organization, as it is stored: everything but the secret, which is shown once.
+///
+/// The secret is `dpo_` and 40 characters of `[a-z0-9]` (206 bits).
+package struct OrganizationTokenRecord: Equatable, Sendable {
+    /// What secrets start with.
+    package static let secretPrefix = "dpo_"
+
     /// Its identifier.
     package var id: OrganizationTokenID
-    /// The organization it acts for.
+    /// The organization it belongs to.
     package var organization: OrganizationID
     /// What it is called; 1…128 characters.
     package var label: String
-    /// SHA-256 of the token.
+    /// Digest of the secret.
     package var digest: SecretDigest
     /// What it allows.
     package var scopes: Set<OrganizationScope>
@@ -93,49 +112,29 @@ package struct OrganizationToken: Equatable, Sendable {
     package func isValid(now: Timestamp) -> Bool {
         self.revokedAt == nil && self.expiresAt.map { now < $0 } ?? true
     }
+
+    /// Draws a new secret.
+    package static func randomSecret(using generator: inout some RandomNumberGenerator) -> String {
+        self.secretPrefix + randomBase36(40, using: &generator)
+    }
+
+    /// Whether `text` has the form of a secret; anything else is refused without a look at the store.
+    package static func isSecret(_ text: some StringProtocol) -> Bool {
+        text.utf8.count == 44 && text.hasPrefix(self.secretPrefix)
+            && text.utf8.dropFirst(4).allSatisfy { isBase36($0) }
+    }
 }
 
-/// Whose delegations a wallet's are, which is said when it is registered and never guessed.
-package enum WalletKind: String, Sendable, CaseIterable {
-    /// A Kernel account: everything about its delegations is proven.
-    case kernel
-    /// Any other vendor's: its delegations are kept as text, and the gateway does not act under them.
-    case opaque
-}
+/// A new token together with the one showing of its secret.
+package struct CreatedOrganizationToken: Sendable {
+    /// The stored record.
+    package var record: OrganizationTokenRecord
+    /// The secret, which exists nowhere else.
+    package var secret: String
 
-/// A smart-contract account that an organization has registered.
-package struct Wallet: Equatable, Sendable {
-    /// Its identifier.
-    package var id: WalletID
-    /// The organization it belongs to.
-    package var organization: OrganizationID
-    /// What it is called; 1…128 characters.
-    package var name: String
-    /// Whose delegations it has.
-    package var kind: WalletKind
-    /// The account.
-    package var address: AccountAddress
-    /// The Kernel version that its accounts must be of; nil for whichever is proven.
-    package var kernelVersion: String?
-    /// When it was registered.
-    package var createdAt: Timestamp
-
-    /// A record with every field given.
-    package init(
-        id: WalletID,
-        organization: OrganizationID,
-        name: String,
-        kind: WalletKind,
-        address: AccountAddress,
-        kernelVersion: String? = nil,
-        createdAt: Timestamp
-    ) {
-        self.id = id
-        self.organization = organization
-        self.name = name
-        self.kind = kind
-        self.address = address
-        self.kernelVersion = kernelVersion
-        self.createdAt = createdAt
+    /// Pairs the record with its secret.
+    package init(record: OrganizationTokenRecord, secret: String) {
+        self.record = record
+        self.secret = secret
     }
 }

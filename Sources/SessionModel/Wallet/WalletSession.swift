@@ -1,46 +1,37 @@
-/// A session key in custody, as it is stored; the private key is kept apart from it, encrypted.
-package struct SessionKeyRecord: Equatable, Sendable {
-    /// Its identifier.
-    package var id: SessionKeyID
-    /// The organization it acts for.
-    package var organization: OrganizationID
-    /// Its account.
-    package var sessionAddress: AccountAddress
-    /// When it was made.
-    package var createdAt: Timestamp
-
-    /// A record with every field given.
-    package init(
-        id: SessionKeyID,
-        organization: OrganizationID,
-        sessionAddress: AccountAddress,
-        createdAt: Timestamp
-    ) {
-        self.id = id
-        self.organization = organization
-        self.sessionAddress = sessionAddress
-        self.createdAt = createdAt
+/// A wallet session: one install, that is one chain's delegation to one session key.
+///
+/// All sessions that one call created form a group. The delegation itself is not part of the record: it is stored
+/// encrypted and read with a call of its own.
+package struct WalletSessionRecord: Equatable, Sendable {
+    /// Where a session is in its life.
+    package enum State: String, Sendable, CaseIterable {
+        case active
+        case expired
+        case revoked
     }
-}
 
-/// A session of a wallet on one chain, as it is stored and listed; the delegation is kept apart from it, encrypted.
-package struct WalletSession: Equatable, Sendable {
     /// Its identifier.
     package var id: WalletSessionID
-    /// The sessions that were created in the same call.
+    /// The group it was created in.
     package var group: WalletSessionGroupID
-    /// The organization it belongs to.
+    /// Whose it is.
     package var organization: OrganizationID
     /// The wallet that is lent.
     package var wallet: WalletID
-    /// What the organization calls the workflow that uses it.
-    package var workflowID: String?
+    /// What kind of wallet that is.
+    package var kind: WalletKind
+    /// The workflow it is for, as the creator named it; 1…128 characters.
+    package var workflow: String?
     /// The session key's account.
-    package var sessionAddress: AccountAddress
+    package var sessionAddress: WalletAddress
+    /// The session key when Daypass keeps it; nil when the creator does.
+    package var sessionKey: SessionKeyID?
     /// The chain.
-    package var chainID: UInt64
-    /// The policy of the request, as it was sent.
+    package var chainID: Int
+    /// The policy, as it was given.
     package var policies: JSONValue
+    /// What was proven; nil for opaque wallets.
+    package var proof: WalletSessionProof?
     /// When it was created.
     package var createdAt: Timestamp
     /// When it ends.
@@ -54,10 +45,13 @@ package struct WalletSession: Equatable, Sendable {
         group: WalletSessionGroupID,
         organization: OrganizationID,
         wallet: WalletID,
-        workflowID: String?,
-        sessionAddress: AccountAddress,
-        chainID: UInt64,
+        kind: WalletKind,
+        workflow: String?,
+        sessionAddress: WalletAddress,
+        sessionKey: SessionKeyID?,
+        chainID: Int,
         policies: JSONValue,
+        proof: WalletSessionProof?,
         createdAt: Timestamp,
         expiresAt: Timestamp,
         revokedAt: Timestamp? = nil
@@ -66,15 +60,161 @@ package struct WalletSession: Equatable, Sendable {
         self.group = group
         self.organization = organization
         self.wallet = wallet
-        self.workflowID = workflowID
+        self.kind = kind
+        self.workflow = workflow
         self.sessionAddress = sessionAddress
+        self.sessionKey = sessionKey
         self.chainID = chainID
         self.policies = policies
+        self.proof = proof
         self.createdAt = createdAt
         self.expiresAt = expiresAt
         self.revokedAt = revokedAt
     }
 
-    /// Whether the key may act at `now`.
-    package func isActive(now: Timestamp) -> Bool { self.revokedAt == nil && now < self.expiresAt }
+    /// When it ends, or ended.
+    package var endsAt: Timestamp { self.revokedAt.map { min($0, self.expiresAt) } ?? self.expiresAt }
+
+    /// Where it is in its life at `now`; what was revoked stays revoked after its end.
+    package func state(now: Timestamp) -> State {
+        if self.revokedAt != nil { return .revoked }
+        return now < self.expiresAt ? .active : .expired
+    }
+}
+
+/// What was proven of a kernel wallet's delegation when the session was created.
+package struct WalletSessionProof: Equatable, Sendable {
+    /// Something the owner may think is enforced and is not.
+    package struct Warning: Equatable, Sendable {
+        /// A stable code.
+        package var code: String
+        /// A plain sentence.
+        package var message: String
+
+        /// Pairs a code with its sentence.
+        package init(code: String, message: String) {
+            self.code = code
+            self.message = message
+        }
+    }
+
+    /// Who holds a rule against a session key.
+    package enum Enforcer: String, Sendable, CaseIterable {
+        /// The account's contracts, whoever sends the operation.
+        case chain
+        /// Daypass, for operations that go through it.
+        case gateway
+    }
+
+    /// One rule of what was delegated.
+    package struct Rule: Equatable, Sendable {
+        /// What it limits: `call`, `gas`, `rate`, `signature`, `sudo`, `time`, `end`.
+        package var kind: String
+        /// A plain sentence.
+        package var text: String
+        /// Who enforces it.
+        package var enforcedBy: Enforcer
+
+        /// A complete rule.
+        package init(kind: String, text: String, enforcedBy: Enforcer) {
+            self.kind = kind
+            self.text = text
+            self.enforcedBy = enforcedBy
+        }
+    }
+
+    /// The account's version: `0.3.3`.
+    package var kernelVersion: String
+    /// How the account is known: `init_code`, `chain` or `authorization`.
+    package var account: String
+    /// How the owner's approval is known: `digest`, `message`, `merkle_root` or `preinstalled`.
+    package var approval: String
+    /// The kind of root: `ecdsa`, `multi_chain_ecdsa`, `account_key`.
+    package var root: String
+    /// The owner.
+    package var owner: WalletAddress?
+    /// The account's nonce that the owner signed.
+    package var nonce: Int
+    /// The permission's identifier: `0x` and 8 digits.
+    package var permissionID: String
+    /// What the owner signed: `0x` and 64 digits; nil for permissions that were installed with the account.
+    package var digest: String?
+    /// What the chain does not enforce although one might think so.
+    package var warnings: [Warning]
+    /// What was delegated, one rule after the other.
+    package var rules: [Rule]
+
+    /// A complete proof.
+    package init(
+        kernelVersion: String,
+        account: String,
+        approval: String,
+        root: String,
+        owner: WalletAddress?,
+        nonce: Int,
+        permissionID: String,
+        digest: String?,
+        warnings: [Warning],
+        rules: [Rule]
+    ) {
+        self.kernelVersion = kernelVersion
+        self.account = account
+        self.approval = approval
+        self.root = root
+        self.owner = owner
+        self.nonce = nonce
+        self.permissionID = permissionID
+        self.digest = digest
+        self.warnings = warnings
+        self.rules = rules
+    }
+}
+
+/// A session key that Daypass made and keeps; the private key is stored encrypted and never leaves.
+package struct SessionKeyRecord: Equatable, Sendable {
+    /// Its identifier.
+    package var id: SessionKeyID
+    /// Whose it is.
+    package var organization: OrganizationID
+    /// Its account, to be named as `sessionAddress`.
+    package var address: WalletAddress
+    /// When it was made.
+    package var createdAt: Timestamp
+
+    /// A key with every field given.
+    package init(id: SessionKeyID, organization: OrganizationID, address: WalletAddress, createdAt: Timestamp) {
+        self.id = id
+        self.organization = organization
+        self.address = address
+        self.createdAt = createdAt
+    }
+}
+
+/// What a create call made, as it is answered.
+package struct CreatedWalletSessions: Equatable, Sendable {
+    /// The sessions, in the order of the installs; never empty, all of one group.
+    package var sessions: [WalletSessionRecord]
+
+    /// Joins the sessions of a group.
+    package init(sessions: [WalletSessionRecord]) { self.sessions = sessions }
+}
+
+/// One page of a list.
+package struct WalletPage<Item: Sendable>: Sendable {
+    /// The items.
+    package var items: [Item]
+    /// How many were asked for.
+    package var limit: Int
+    /// How many were skipped.
+    package var offset: Int
+    /// Whether there are more after these.
+    package var hasMore: Bool
+
+    /// A complete page.
+    package init(items: [Item], limit: Int, offset: Int, hasMore: Bool) {
+        self.items = items
+        self.limit = limit
+        self.offset = offset
+        self.hasMore = hasMore
+    }
 }

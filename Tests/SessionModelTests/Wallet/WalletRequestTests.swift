@@ -3,7 +3,7 @@ import SessionModel
 import Testing
 
 @Suite struct WalletRequestTests {
-    private static let wallet = "wal_" + String(repeating: "a1", count: 10)
+    private static let wallet = "wal_" + String(repeating: "a1", count: 6)
     private static let address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
     /// A body as the reference page describes it, changed by `change`.
@@ -26,9 +26,9 @@ import Testing
         #expect(request.installs.map(\.serialized) == ["eyJ9", "eyJ8"])
         #expect(request.policies == .object([]))
         #expect(request.sessionAddress.text == Self.address)
-        #expect(request.wallet.rawValue == Self.wallet)
-        #expect(request.workflowID == "payroll")
-        #expect(try NewWalletSession(json: try Self.body { $0["workflowId"] = nil }).workflowID == nil)
+        #expect(request.wallet.text == Self.wallet)
+        #expect(request.workflow == "payroll")
+        #expect(try NewWalletSession(json: try Self.body { $0["workflowId"] = nil }).workflow == nil)
     }
 
     @Test(
@@ -45,23 +45,23 @@ import Testing
             ("installs", #"[{"chainId":1,"serialized":"x","more":1}]"#, "installs[0].more"),
             ("installs", #"[{"chainId":1,"serialized":"x"},{"chainId":1.0,"serialized":"y"}]"#, "installs[1].chainId"),
             ("policies", "null", "policies"), ("policies", "[]", "policies"), ("policies", #""{}""#, "policies"),
-            ("sessionAddress", #""0x1234""#, "sessionAddress"), ("walletId", #""wallet-1""#, "walletId"),
+            ("sessionAddress", #""0x1234""#, "sessionAddress"), ("walletId", "7", "walletId"),
             ("workflowId", #""""#, "workflowId"), ("workflowId", "5", "workflowId"), ("extra", "1", "extra"),
         ] as [(String, String?, String)]
     )
     func refusesOtherBodies(name: String, value: String?, path: String) throws {
         let body = try Self.body { $0[name] = value }
-        let error = #expect(throws: DaypassError.self) { try NewWalletSession(json: body) }
-        #expect(error?.code == .validationError)
+        let error = #expect(throws: WalletError.self) { try NewWalletSession(json: body) }
+        #expect(error?.code == .invalidRequest)
         #expect(error?.details.map(\.path) == [path])
     }
 
     @Test func saysEverythingThatIsWrong() {
-        let error = #expect(throws: DaypassError.self) { try NewWalletSession(json: nil) }
+        let error = #expect(throws: WalletError.self) { try NewWalletSession(json: nil) }
         #expect(
             error?.details.map(\.path) == ["expiresAt", "installs", "policies", "sessionAddress", "walletId"]
         )
-        #expect(throws: DaypassError.self) { try NewWalletSession(json: .array([])) }
+        #expect(throws: WalletError.self) { try NewWalletSession(json: .array([])) }
     }
 
     @Test func isBounded() throws {
@@ -69,20 +69,20 @@ import Testing
             "[" + (1...count).map { #"{"chainId":\#($0),"serialized":"x"}"# }.joined(separator: ",") + "]"
         }
         #expect(try NewWalletSession(json: try Self.body { $0["installs"] = installs(24) }).installs.count == 24)
-        #expect(throws: DaypassError.self) {
+        #expect(throws: WalletError.self) {
             try NewWalletSession(json: try Self.body { $0["installs"] = installs(25) })
         }
         func serialized(_ text: String) throws -> JSONValue {
             try Self.body { $0["installs"] = #"[{"chainId":1,"serialized":"\#(text)"}]"# }
         }
-        let longest = String(repeating: "x", count: WalletBounds.delegation)
+        let longest = String(repeating: "x", count: WalletBounds.serializedBytes)
         #expect(throws: Never.self) { try NewWalletSession(json: try serialized(longest)) }
-        #expect(throws: DaypassError.self) { try NewWalletSession(json: try serialized(longest + "x")) }
+        #expect(throws: WalletError.self) { try NewWalletSession(json: try serialized(longest + "x")) }
         // Bytes count, not characters.
-        let wide = String(repeating: "é", count: WalletBounds.delegation / 2 + 1)
-        #expect(throws: DaypassError.self) { try NewWalletSession(json: try serialized(wide)) }
-        let policies = #"{"x-label":"\#(String(repeating: "x", count: WalletBounds.policies))"}"#
-        #expect(throws: DaypassError.self) { try NewWalletSession(json: try Self.body { $0["policies"] = policies }) }
+        let wide = String(repeating: "é", count: WalletBounds.serializedBytes / 2 + 1)
+        #expect(throws: WalletError.self) { try NewWalletSession(json: try serialized(wide)) }
+        let policies = #"{"x-label":"\#(String(repeating: "x", count: WalletBounds.policiesBytes))"}"#
+        #expect(throws: WalletError.self) { try NewWalletSession(json: try Self.body { $0["policies"] = policies }) }
     }
 
     @Test func descriptionsKeepDelegations() throws {
@@ -95,66 +95,84 @@ import Testing
         }
     }
 
-    @Test(
-        arguments: [
-            (nil, nil, 20, 0), ("1", "0", 1, 0), ("100", "1000000", 100, 1_000_000), ("007", nil, 7, 0),
-        ] as [(String?, String?, Int, Int)]
-    )
-    func pages(limit: String?, offset: String?, expectedLimit: Int, expectedOffset: Int) throws {
-        let page = try WalletSessionPage(limit: limit, offset: offset)
-        #expect(page.limit == expectedLimit && page.offset == expectedOffset)
-    }
-
-    @Test(
-        arguments: [
-            ("0", nil), ("101", nil), ("", nil), ("-1", nil), ("1.0", nil), ("٣", nil), (nil, "-1"), (nil, "+1"),
-            (nil, "99999999999999999999"), (nil, " 1"),
-        ] as [(String?, String?)]
-    )
-    func refusesPages(limit: String?, offset: String?) {
-        let error = #expect(throws: DaypassError.self) { try WalletSessionPage(limit: limit, offset: offset) }
-        #expect(error?.details.map(\.path) == [limit == nil ? "offset" : "limit"])
+    /// What another organization's wallet is answered with, too.
+    @Test(arguments: ["wallet-1", "wal_", "WAL_a1a1a1a1a1a1"])
+    func walletsOfNoFormAreUnknown(id: String) throws {
+        let body = try Self.body { $0["walletId"] = "\"\(id)\"" }
+        let error = #expect(throws: WalletError.self) { try NewWalletSession(json: body) }
+        #expect(error?.code == .notFound)
     }
 
     @Test func answersAsPublished() throws {
         var generator = SeededGenerator(seed: 1)
         let time = Timestamp(millisecondsSinceEpoch: 1_796_083_200_000)
-        let session = WalletSession(
+        let session = WalletSessionRecord(
             id: .random(using: &generator),
             group: .random(using: &generator),
             organization: .random(using: &generator),
             wallet: try #require(WalletID(Self.wallet)),
-            workflowID: nil,
-            sessionAddress: try #require(AccountAddress(Self.address)),
+            kind: .kernel,
+            workflow: nil,
+            sessionAddress: try #require(WalletAddress(Self.address)),
+            sessionKey: nil,
             chainID: 84_532,
             policies: ["x-label": "payroll"],
+            proof: nil,
             createdAt: time,
             expiresAt: time + .seconds(60)
         )
-        #expect(session.isActive(now: time) && !session.isActive(now: time + .seconds(60)))
+        #expect(session.state(now: time) == .active)
+        #expect(session.state(now: time + .seconds(60)) == .expired)
         var revoked = session
         revoked.revokedAt = time
-        #expect(!revoked.isActive(now: time))
+        #expect(revoked.state(now: time + .seconds(60)) == .revoked)
         #expect(
-            WalletAnswers.created([session])?.text == """
+            CreatedWalletSessions(sessions: [session]).json.text == """
                 {"createdAt":"2026-12-01T00:00:00.000Z","sessionAddress":"\(Self.address)",\
                 "sessionGroupId":"\(session.group)","sessions":[{"chainId":84532,"expiresAt":"2026-12-01T00:01:00.000Z",\
                 "id":"\(session.id)"}],"walletId":"\(Self.wallet)"}
                 """
         )
-        #expect(WalletAnswers.created([]) == nil)
-        let page = try WalletSessionPage(limit: "1", offset: nil)
+        let page = WalletPage(items: [session], limit: 1, offset: 0, hasMore: true)
         #expect(
-            WalletAnswers.list([session], page: page, hasMore: true).text == """
-                {"items":[{"id":"\(session.id)","walletId":"\(Self.wallet)","workflowId":null,\
+            page.json(\.json).text == """
+                {"items":[{"id":"\(session.id)","walletId":"\(Self.wallet)",\
                 "sessionAddress":"\(Self.address)","policies":{"x-label":"payroll"},\
                 "createdAt":"2026-12-01T00:00:00.000Z","expiresAt":"2026-12-01T00:01:00.000Z","chainId":84532}],\
                 "limit":1,"offset":0,"hasMore":true}
                 """
         )
         #expect(
-            WalletAnswers.revoked(session.id, at: time).text
-                == #"{"id":"\#(session.id)","revokedAt":"2026-12-01T00:00:00.000Z"}"#
+            revoked.revocationJSON.text == #"{"id":"\#(session.id)","revokedAt":"2026-12-01T00:00:00.000Z"}"#
+        )
+    }
+
+    @Test func chainsHideTheKeysOfProviders() throws {
+        let body: JSONValue = [
+            "nodeUrl": "https://node.example:8443/v3/s3cret?key=s3cret", "bundlerUrl": "http://[::1]:9",
+        ]
+        let chain = try WalletChain(id: 1, json: body)
+        #expect(!chain.json.text.contains("s3cret"))
+        #expect(chain.node?.description == "https://node.example:8443/…")
+        #expect(chain.bundler?.description == "http://[::1]:9")
+    }
+
+    @Test(arguments: [
+        "", "node.example", "ftp://node.example", "https://", "https://u:p@node.example", "https://node.example#a",
+        "https://node.example:0", "https://node.example:99999", "https://node.example:+80", "https://[::1",
+        "https://a b",
+        "https://[::1]x/", "https://nöde.example", "https:///path",
+    ])
+    func refusesOtherURLs(text: String) { #expect(ChainURL(text) == nil) }
+
+    @Test func errorsHaveTheirNumbers() {
+        let numbers = WalletErrorCode.allCases.map(\.number)
+        #expect(Set(numbers).count == numbers.count)
+        #expect(Set(WalletErrorCode.allCases.map(\.httpStatus)) == [400, 401, 403, 404, 405, 409, 413, 415, 429, 500])
+        let error = WalletError(.notFound)
+        #expect(
+            error.json(requestID: "r").text
+                == #"{"code":40400,"message":"There is no such thing.","details":[],"requestId":"r"}"#
         )
     }
 }

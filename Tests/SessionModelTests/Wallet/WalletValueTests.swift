@@ -6,18 +6,18 @@ import Testing
     @Test func identifiersHaveOneForm() throws {
         var generator = SeededGenerator(seed: 1)
         let id = WalletID.random(using: &generator)
-        #expect(WalletID(id.rawValue) == id)
-        #expect(id.rawValue.hasPrefix("wal_") && id.rawValue.utf8.count == 24)
-        #expect(WalletSessionID(id.rawValue) == nil)
-        #expect(WalletID(id.rawValue.uppercased()) == nil)
-        #expect(WalletID(id.rawValue + "a") == nil)
+        #expect(WalletID(id.text) == id)
+        #expect(id.text.hasPrefix("wal_") && id.text.utf8.count == 16)
+        #expect(WalletSessionID(id.text) == nil)
+        #expect(WalletID(id.text.uppercased()) == nil)
+        #expect(WalletID(id.text + "a") == nil)
         #expect(WalletID("wal_") == nil)
         #expect(WalletID.random(using: &generator) != id)
     }
 
     @Test func addressesCompareWithoutCase() throws {
-        let mixed = try #require(AccountAddress("0x70997970C51812dc3A010C7d01b50e0d17dc79C8"))
-        let lower = try #require(AccountAddress("0x70997970c51812dc3a010c7d01b50e0d17dc79c8"))
+        let mixed = try #require(WalletAddress("0x70997970C51812dc3A010C7d01b50e0d17dc79C8"))
+        let lower = try #require(WalletAddress("0x70997970c51812dc3a010c7d01b50e0d17dc79c8"))
         #expect(mixed == lower)
         #expect(Set([mixed, lower]).count == 1)
         #expect(mixed.text != lower.text)
@@ -25,7 +25,7 @@ import Testing
             "", "0x", "0X70997970c51812dc3a010c7d01b50e0d17dc79c8", "70997970c51812dc3a010c7d01b50e0d17dc79c8",
             "0x70997970c51812dc3a010c7d01b50e0d17dc79c", "0x70997970c51812dc3a010c7d01b50e0d17dc79cg",
         ] {
-            #expect(AccountAddress(text) == nil)
+            #expect(WalletAddress(text) == nil)
         }
     }
 
@@ -63,7 +63,7 @@ import Testing
     @Test func tokensEnd() throws {
         var generator = SeededGenerator(seed: 3)
         let time = Timestamp(millisecondsSinceEpoch: 1000)
-        var token = OrganizationToken(
+        var token = OrganizationTokenRecord(
             id: .random(using: &generator),
             organization: .random(using: &generator),
             label: "ci",
