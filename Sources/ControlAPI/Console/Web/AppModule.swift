@@ -10,10 +10,21 @@ extension ConsoleAssets {
         import { keys, key } from "./keys.js";
         import { usage } from "./usage.js";
         import { refusals, audit } from "./events.js";
+        import { organizations, organization } from "./organizations.js";
+        import { walletSession, walletAudit } from "./wallet-sessions.js";
+        import { chains } from "./chains.js";
 
         const PAGES = [
           ["", "Home", "home", home], ["tenants", "Tenants", "tenants", tenants, tenant], ["keys", "Keys", "keys", keys, key],
-          ["usage", "Usage", "usage", usage], ["refusals", "Refusals", "refusals", refusals], ["audit", "Audit", "audit", audit],
+          ["usage", "Usage", "usage", usage], ["refusals", "Refusals", "refusals", refusals],
+          ["organizations", "Organizations", "organizations", organizations, organization], ["chains", "Chains", "chains", chains],
+          ["audit", "Audit", "audit", audit],
+        ];
+
+        // Pages below another one, which is the one marked in the navigation.
+        const BELOW = [
+          ["wallet-sessions", walletSession, "organizations", "Organizations"],
+          ["wallet-audit", walletAudit, "organizations", "Organizations"],
         ];
 
         const app = document.getElementById("app");
@@ -108,6 +119,8 @@ extension ConsoleAssets {
 
         function find(path) {
           const [, , name = "", rest] = path.split("/");
+          const below = BELOW.find(([each]) => each === name);
+          if (below && rest) return { name: below[2], label: below[3], isDetail: true, view: (context) => below[1](context, rest) };
           const page = PAGES.find(([each]) => each === name);
           if (!page) return null;
           const [, label, , list, detail] = page;

@@ -159,6 +159,11 @@ extension ConsoleAssets {
         dl > div + div { border-top: 1px solid var(--line); }
         dt { color: var(--quiet); }
         dd { overflow-wrap: anywhere; min-width: 0; }
+        pre {
+          margin: 0; padding: 0.8rem 1rem; border-radius: 8px; background: var(--code); overflow-x: auto;
+          font: 0.875rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace;
+        }
+        .warnings { display: grid; gap: 0.6rem; }
         .links { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; }
         .links a { display: inline-flex; align-items: center; min-height: 2.75rem; }
 
