@@ -61,7 +61,12 @@ struct ForwardAuthTests {
         let missing = try await self.ask(harness, Self.told("GET", "/api/v1/quotes"))
         #expect(missing.status == 401)
         #expect(missing.body == GatewayError(.apiKeyRequired).json.text)
-        #expect(missing.fields == ["Vary": "Origin", "WWW-Authenticate": "Bearer realm=\"daypass\""])
+        #expect(
+            missing.fields == [
+                "Vary": "Origin", "WWW-Authenticate": "Bearer realm=\"daypass\"", "X-Daypass-Code": "API_KEY_REQUIRED",
+                "X-Daypass-Message": GatewayError(.apiKeyRequired).message,
+            ]
+        )
         let key: [Field] = [("x-api-key", harness.serverKey.secret)]
         let method = try await self.ask(harness, Self.told("PATCH", "/api/v1/quotes") + key)
         #expect(method.status == 405)
