@@ -180,6 +180,11 @@ struct OrganizationRefusalTests {
         let large = try await harness.call("POST", "/session-keys", String(repeating: " ", count: 65_537))
         #expect(large.status == 413 && large.number == 41_300)
         #expect(large.fields["Connection"] == "close")
+        let own = "/v1/organizations/\(harness.organization.id)/sessions"
+        for path in ["\(own)/", "\(own)//x", "/v1/organizations//sessions", "\(own)/x/y", "/v1", "/v1/"] {
+            let answer = try await harness.api.call("GET", path, token: harness.token)
+            #expect(answer.status == 404 && answer.number == 40_400, "\(path)")
+        }
         // Other paths keep theirs.
         #expect(try await harness.api.call("GET", "/v1else").json()["error"] != nil)
     }

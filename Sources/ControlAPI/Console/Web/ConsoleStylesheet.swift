@@ -249,6 +249,7 @@ extension ConsoleAssets {
           .tiles { grid-template-columns: 1fr 1fr; gap: 0.75rem; }
           .tile { padding: 0.8rem 0.9rem; }
           .section-head > :last-child:not(h2), .section-extra { margin-left: 0; width: 100%; justify-content: space-between; }
+          .section-head > .button:last-child { justify-content: center; margin-top: 0.35rem; }
           .button.small, .chip { min-height: 2.75rem; }
           .check, .option { min-height: 2.75rem; }
           dl > div { grid-template-columns: 1fr; }
