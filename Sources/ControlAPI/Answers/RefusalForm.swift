@@ -27,8 +27,9 @@ extension ControlAnswer {
     init(refusal error: WalletError, form: RefusalForm, requestID: String) {
         self.init(refusal: error.controlError)
         guard case .organization = form else { return }
-        self.status = error.code.httpStatus
-        self.body = error.json(requestID: requestID).text
+        // What cannot be, what is not and what is another organization's are answered in the same words.
+        let shown = error.code == .notFound ? WalletError(.notFound) : error
+        self.body = shown.json(requestID: requestID).text
     }
 
     /// The answer to a failure nobody foresaw, in one of the forms.
