@@ -94,7 +94,14 @@ package struct DaypassServer: Sendable {
             logger: self.logger
         ) { edgeIsBound.yield($0) }
         let control = ControlAfterEdge(bound: bound) { port in
-            self.control(edgePort: port, sessions: sessions, edge: edge, gateway: gateway, onReady: onReady)
+            self.control(
+                edgePort: port,
+                sessions: sessions,
+                edge: edge,
+                gateway: gateway,
+                wallets: wallets,
+                onReady: onReady
+            )
         }
         let forgetter = SessionForgetter(
             store: self.store,
@@ -128,6 +135,7 @@ package struct DaypassServer: Sendable {
         sessions: SessionService,
         edge: EdgeService,
         gateway: GatewayParts,
+        wallets: WalletParts,
         onReady: @escaping @Sendable (Addresses) -> Void
     ) -> ControlAPIService {
         let publicAddress = self.configuration.publicAddress(edgePort: edgePort)
@@ -149,6 +157,7 @@ package struct DaypassServer: Sendable {
             live: edge,
             metrics: [edge],
             gateway: GatewayDependencies(management: gateway.manager, deciding: LiveGateway(gate: gateway.gate)),
+            wallets: wallets.manager,
             readiness: { (try? await store.ping()) != nil },
             clock: self.clock,
             logger: self.logger,

@@ -166,6 +166,7 @@ extension OpenAPISchemas {
             object([
                 .init("id", reference("WalletId")), .init("organizationId", reference("OrganizationId")),
                 .init("name", string), .init("kind", reference("WalletKind")), .init("address", orNull(addressPattern)),
+                .init("kernelVersion", textOrNull),
                 .init("createdAt", time),
             ])
         ),
@@ -176,8 +177,9 @@ extension OpenAPISchemas {
                 [
                     .init("name", label), .init("kind", reference("WalletKind")),
                     .init("address", reference("Address")),
+                    .init("kernelVersion", ["type": "string", "minLength": 1, "maxLength": 16]),
                 ],
-                optional: ["kind", "address"],
+                optional: ["kind", "address", "kernelVersion"],
                 example: ["name": "Payroll", "kind": "kernel", "address": exampleAddress]
             )
         ),

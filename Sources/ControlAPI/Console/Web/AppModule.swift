@@ -28,6 +28,7 @@ extension ConsoleAssets {
         ];
 
         const app = document.getElementById("app");
+        const address = () => location.pathname + location.search;
         let shown = null; // What the page on the screen has to end: its calls and its timers.
 
         function brand() {
@@ -139,7 +140,7 @@ extension ConsoleAssets {
           for (const anchor of document.querySelectorAll("nav a")) {
             if (anchor.dataset.name === page.name) anchor.setAttribute("aria-current", "page"); else anchor.removeAttribute("aria-current");
           }
-          const mine = { controller: new AbortController(), timers: [] };
+          const mine = { controller: new AbortController(), timers: [], address: address() };
           shown = mine;
           const context = {
             query: new URLSearchParams(location.search),
@@ -154,6 +155,7 @@ extension ConsoleAssets {
             remember(values) {
               const pairs = Object.entries(values).filter(([, value]) => value);
               history.replaceState(null, "", location.pathname + (pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : ""));
+              mine.address = address();
             },
           };
           main.setAttribute("aria-busy", "true");
@@ -187,7 +189,8 @@ extension ConsoleAssets {
           history.pushState(null, "", anchor.href);
           show();
         });
-        addEventListener("popstate", () => { if (document.getElementById("content")) show(); });
+        // Not for a place on the same page, such as the one that the skip link leads to.
+        addEventListener("popstate", () => { if (document.getElementById("content") && address() !== shown?.address) show(); });
 
         (async () => {
           try {

@@ -78,12 +78,16 @@ extension ConsoleAssets {
             ["kernel", "Kernel account: every delegation is proven"], ["opaque", "Any other vendor's: delegations are kept as they are, and nothing is proven"],
           ], { value: "kernel", hint: "It never changes." });
           const address = textField("address", "Address", { maxlength: "42", placeholder: "0x…", autocapitalize: "none" });
+          const version = choiceField("kernelVersion", "Kernel version",
+            [["", "Whichever is proven"], ...["0.3.3", "0.3.2", "0.3.1", "0.3.0"].map((each) => [each, each])], { value: "" });
+          kind.control.addEventListener("change", () => { version.element.hidden = kind.value() !== "kernel"; });
           openForm("Register a wallet", {
             intro: h("p", null, `A smart-contract account of ${organization.name}. Whoever owns it signs each delegation.`),
-            fields: [name, kind, address], confirm: "Register wallet",
+            fields: [name, kind, address, version], confirm: "Register wallet",
             async submit(dialog, close) {
               const body = { name: name.value(), kind: kind.value() };
               if (address.value()) body.address = address.value();
+              if (version.value() && body.kind === "kernel") body.kernelVersion = version.value();
               await api.registerWallet(organization.id, body);
               close();
               await done(body.name);

@@ -82,7 +82,7 @@ extension ConsoleAssets {
 
         const walletColumns = [
           { label: "Name", head: true, cell: (each) => [each.name, h("span", { class: "under" }, code(each.id))] },
-          { label: "Kind", cell: (each) => each.kind },
+          { label: "Kind", cell: (each) => [each.kind, each.kernelVersion && h("span", { class: "under" }, `must be Kernel ${each.kernelVersion}`)] },
           { label: "Address", cell: (each) => each.address ? code(each.address) : quiet("none") },
           { label: "Registered", cell: (each) => when(each.createdAt) },
         ];

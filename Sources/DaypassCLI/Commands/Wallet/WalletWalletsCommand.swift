@@ -49,6 +49,14 @@ package struct WalletWalletsCommand: AsyncParsableCommand {
         )
         package var address: WalletAddress?
 
+        @Option(
+            help: ArgumentHelp(
+                "The version a kernel wallet must be of, such as 0.3.3. Default: whichever is proven.",
+                valueName: "version"
+            )
+        )
+        package var kernelVersion: String?
+
         @OptionGroup package var server: ServerOptions
 
         /// Filled by the parser.
@@ -71,6 +79,7 @@ package struct WalletWalletsCommand: AsyncParsableCommand {
                 .init("name", .string(self.name)), .init("kind", .string(self.kind.rawValue)),
             ]
             if let address { members.append(.init("address", .string(address.text))) }
+            if let kernelVersion { members.append(.init("kernelVersion", .string(kernelVersion))) }
             return .object(members)
         }
 
@@ -134,7 +143,8 @@ package struct WalletWalletsCommand: AsyncParsableCommand {
                 if self.server.json { return context.print(wallet.text) }
                 context.print(facts: [
                     ("Wallet", wallet.words("id")), ("Name", wallet.words("name")), ("Kind", wallet.words("kind")),
-                    ("Address", wallet.words("address")), ("Registered", "\(shortTime(wallet.words("createdAt"))) UTC"),
+                    ("Address", wallet.words("address")), ("Kernel", wallet.words("kernelVersion")),
+                    ("Registered", "\(shortTime(wallet.words("createdAt"))) UTC"),
                 ])
             }
         }
