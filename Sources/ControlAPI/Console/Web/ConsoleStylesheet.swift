@@ -137,7 +137,7 @@ extension ConsoleAssets {
 
         .badge {
           display: inline-flex; align-items: center; gap: 0.4rem; font-size: 0.8125rem; font-weight: 600; line-height: 1.3;
-          padding: 0.15rem 0.6rem; border-radius: 1rem; background: var(--code); color: var(--ink);
+          padding: 0.15rem 0.6rem; border-radius: 1rem; background: var(--code); color: var(--ink); white-space: nowrap;
         }
         .badge::before { content: ""; width: 0.5rem; height: 0.5rem; border-radius: 50%; background: currentColor; flex: none; }
         .badge.good { background: var(--good-soft); color: var(--good); }
