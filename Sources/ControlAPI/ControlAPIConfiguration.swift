@@ -26,6 +26,10 @@ package struct ControlAPIConfiguration: Sendable {
     package var maximumBodyBytes: Int
     /// The same for the admin's calls that take tenants with their routes.
     package var maximumDeclarationBytes: Int
+    /// The same for the call that creates wallet sessions.
+    package var maximumDelegationsBytes: Int
+    /// Bytes of such bodies that are held at once, of all calls together; more is answered 429.
+    package var maximumDelegationsBytesAtOnce: Int
     /// Failed attempts one address may make within a minute before it is refused for a while.
     package var failedAttemptLimit: Int
     /// For how long an address is refused then.
@@ -54,6 +58,8 @@ package struct ControlAPIConfiguration: Sendable {
         self.requestTimeout = .seconds(15)
         self.maximumBodyBytes = 64 * 1024
         self.maximumDeclarationBytes = 1024 * 1024
+        self.maximumDelegationsBytes = WalletBounds.createBodyBytes
+        self.maximumDelegationsBytesAtOnce = 8 * self.maximumDelegationsBytes
         self.failedAttemptLimit = 20
         self.failedAttemptRefusal = .seconds(60)
         self.trustedProxies = []
@@ -61,7 +67,11 @@ package struct ControlAPIConfiguration: Sendable {
 
     /// The largest request body of one call, in bytes.
     package func maximumBodyBytes(of operation: ControlOperation) -> Int {
-        operation.takesDeclarations ? self.maximumDeclarationBytes : self.maximumBodyBytes
+        switch operation.bodySize {
+        case .usual: self.maximumBodyBytes
+        case .declaration: self.maximumDeclarationBytes
+        case .delegations: self.maximumDelegationsBytes
+        }
     }
 
     /// Reads a configuration; the reader is already scoped to this component.

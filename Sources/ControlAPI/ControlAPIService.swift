@@ -23,6 +23,7 @@ package struct ControlAPIService: Service {
         live: any LiveSessions,
         metrics: [any MetricsSource],
         gateway: GatewayDependencies? = nil,
+        wallets: (any WalletManagement)? = nil,
         readiness: @escaping @Sendable () async -> Bool,
         clock: @escaping WallClock,
         logger: Logger,
@@ -39,6 +40,7 @@ package struct ControlAPIService: Service {
                 live: live,
                 metrics: metrics,
                 gateway: gateway,
+                wallets: wallets,
                 readiness: readiness,
                 clock: clock
             ),

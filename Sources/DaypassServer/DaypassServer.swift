@@ -97,7 +97,14 @@ package struct DaypassServer: Sendable {
             logger: self.logger
         ) { edgeIsBound.yield($0) }
         let control = ControlAfterEdge(bound: bound) { port in
-            self.control(edgePort: port, sessions: sessions, edge: edge, gateway: gateway, onReady: onReady)
+            self.control(
+                edgePort: port,
+                sessions: sessions,
+                edge: edge,
+                gateway: gateway,
+                wallets: wallets,
+                onReady: onReady
+            )
         }
         let forgetter = SessionForgetter(
             store: self.store,
@@ -131,6 +138,7 @@ package struct DaypassServer: Sendable {
         sessions: SessionService,
         edge: EdgeService,
         gateway: GatewayParts,
+        wallets: WalletParts,
         onReady: @escaping @Sendable (Addresses) -> Void
     ) -> ControlAPIService {
         let publicAddress = self.configuration.publicAddress(edgePort: edgePort)
@@ -155,6 +163,7 @@ package struct DaypassServer: Sendable {
                 management: gateway.manager,
                 deciding: LiveGateway(gate: gateway.gate, clock: self.clock)
             ),
+            wallets: wallets.manager,
             readiness: { (try? await store.ping()) != nil },
             clock: self.clock,
             logger: self.logger,

@@ -45,8 +45,8 @@ struct Daypass: AsyncParsableCommand {
             ServeCommand.self, HTTPCommand.self, RunCommand.self, ListCommand.self, StatusCommand.self,
             OpenCommand.self,
             CloseCommand.self, PauseCommand.self, ResumeCommand.self, PolicyCommand.self, ViewersCommand.self,
-            KickCommand.self, APICommand.self, TokensCommand.self, AuditCommand.self, RotateKeyCommand.self,
-            VersionCommand.self,
+            KickCommand.self, APICommand.self, WalletCommand.self, TokensCommand.self, AuditCommand.self,
+            RotateKeyCommand.self, VersionCommand.self,
         ]
     )
 

@@ -31,6 +31,7 @@ final class ControlHarness: Sendable {
         metrics: [any MetricsSource] = [],
         clock: ManualClock = ManualClock(),
         gateway: FakeGateway? = nil,
+        wallets: (any WalletManagement)? = nil,
         configure: (inout ControlAPIConfiguration) -> Void = { _ in }
     ) throws {
         let address = try #require(PublicAddress(url: publicURL))
@@ -61,6 +62,7 @@ final class ControlHarness: Sendable {
                 live: self.live,
                 metrics: metrics,
                 gateway: gateway.map { GatewayDependencies(management: $0, deciding: $0) },
+                wallets: wallets,
                 readiness: { readiness.value },
                 clock: { clock.now }
             ),

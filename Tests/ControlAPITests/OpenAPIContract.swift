@@ -14,7 +14,8 @@ struct OpenAPIContract {
     /// What an answer has that the document does not.
     func problems(of answer: ControlAnswer, method: String, path: String) -> [String] {
         guard case .operation(let operation, _) = self.routes.match(method: method, path: path) else {
-            return self.problems(self.reference("#/components/schemas/Error"), answer)
+            let schema = "\(path)/".hasPrefix("/v1/") ? "OrganizationError" : "Error"
+            return self.problems(self.reference("#/components/schemas/\(schema)"), answer)
         }
         let described = self.document["paths"]?[operation.path]?[operation.method.rawValue.lowercased()]
         guard var response = described?["responses"]?[String(answer.status)] else {

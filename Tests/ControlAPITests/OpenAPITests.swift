@@ -18,11 +18,12 @@ struct OpenAPITests {
         // And what is described is reached.
         let table = RouteTable()
         for operation in ControlOperation.allCases {
-            let path = operation.path.replacing(/\{[a-zA-Z]+\}/, with: "x")
-            let parameter = operation.path.contains("{") ? "x" : nil
+            let path = operation.path.replacing(/\{([a-zA-Z]+)\}/) { "x-\($0.1)" }
+            let names = operation.path.matches(of: /\{([a-zA-Z]+)\}/).map { String($0.1) }
+            let values = try names.map { (try #require(PathParameters.Name(rawValue: $0)), "x-\($0)") }
             #expect(
                 table.match(method: operation.method.rawValue, path: path)
-                    == .operation(operation, parameter: parameter)
+                    == .operation(operation, PathParameters(Dictionary(uniqueKeysWithValues: values)))
             )
         }
     }

@@ -112,7 +112,10 @@ struct WhoMayCallTests {
 
     @Test("required mode refuses every call about sessions without a credential, from anywhere")
     func requiredMode() async throws {
-        let api = try ControlHarness(publicURL: "https://daypass.example")
+        let api = try ControlHarness(
+            publicURL: "https://daypass.example",
+            wallets: FakeWallets(clock: ManualClock())
+        )
         #expect(api.configuration.access == .required)
         let created = try await api.makeSession()
         for peer in ["127.0.0.1", "203.0.113.9"] {
@@ -130,6 +133,7 @@ struct WhoMayCallTests {
                     #expect(answer.status == 401)
                     #expect(answer.fields["WWW-Authenticate"] == "Bearer realm=\"daypass\"")
                     #expect(answer.code == "unauthorized")
+                case .organization: #expect(answer.number == 40_100)
                 }
             }
         }

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.wallets import Wallets
+
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("mode", ["local", "required", "existing session"])
+@pytest.mark.parametrize("mode", ["local", "required", "existing session", "organization"])
 def test_schemathesis(start_server, tmp_path, mode):
     server = start_server("--auth", "required" if mode == "required" else "local")
     headers = []
@@ -21,6 +23,11 @@ def test_schemathesis(start_server, tmp_path, mode):
     if mode == "existing session":
         (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.slug" = "{server.create()["slug"]}"\n')
         headers = ["--include-path-regex", "slug", "--exclude-path-regex", "close"]
+    if mode == "organization":
+        wallets = Wallets(server, server.admin_token())
+        organization = wallets.organization()
+        (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.orgId" = "{organization.id}"\n')
+        headers = ["--header", f"Authorization: Bearer {organization.secret}", "--include-path-regex", "^/v1/"]
     schemathesis = Path(sys.executable).with_name("schemathesis")
     done = subprocess.run(
         [

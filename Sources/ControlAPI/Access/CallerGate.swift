@@ -11,13 +11,21 @@ struct CallerGate: Sendable {
     let adminTokenDigest: SecretDigest?
     let sessions: any SessionManagement
     let tokens: any AccessTokenManagement
+    let wallets: (any WalletManagement)?
     let failures: FailedAttempts
     let console: ConsoleAccess
     let clock: WallClock
 
     /// Judges a call for an audience; what remains to be asked about one session is asked with `relation`.
-    func caller(_ head: CallHead, for audience: ControlOperation.Audience) async throws -> Caller {
+    func caller(
+        _ head: CallHead,
+        for audience: ControlOperation.Audience,
+        _ parameters: PathParameters
+    ) async throws -> Caller {
         if audience == .anyone { return .stranger }
+        if case .organization(let scope) = audience {
+            return .organization(try await self.organizationToken(head, of: parameters[.orgId], with: scope))
+        }
         let credentials = head.values("authorization")
         guard !credentials.isEmpty else {
             if ConsoleAccess.isConsoleCall(head) {
@@ -39,7 +47,7 @@ struct CallerGate: Sendable {
         for audience: ControlOperation.Audience
     ) throws -> Caller {
         switch (audience, self.access) {
-        case (.admin, _):
+        case (.admin, _), (.organization, _):
             throw DaypassError(.unauthorized, "This needs the admin token: send Authorization: Bearer with it.")
         case (.metrics, _), (_, .local):
             try LocalCallCheck.verify(head)
@@ -57,6 +65,41 @@ struct CallerGate: Sendable {
                     + "token of the session it is about."
             )
         }
+    }
+
+    // MARK: Organizations
+
+    /// The token with which an organization calls for itself.
+    ///
+    /// Neither the access mode nor the console nor the admin token opens these calls. Somebody else's organization is
+    /// answered as one that does not exist, and neither is looked up.
+    private func organizationToken(
+        _ head: CallHead,
+        of organization: String,
+        with scope: OrganizationScope
+    ) async throws -> OrganizationTokenRecord {
+        guard let wallets else { throw ControlCalls.withoutWallets }
+        let credentials = head.values("authorization")
+        guard !credentials.isEmpty else {
+            throw WalletError(.tokenRequired)
+        }
+        try self.refuseWhileLimited(head)
+        guard credentials.count == 1, let secret = Self.bearer(credentials[0]) else {
+            self.noteFailure(head)
+            throw WalletError(.tokenInvalid, "The Authorization field must be Bearer and one token.")
+        }
+        if let adminTokenDigest, adminTokenDigest.matches(secret) {
+            throw WalletError(.scopeMissing, "The admin token does not act for organizations. Use one of their tokens.")
+        }
+        guard let token = try await wallets.authenticate(secret) else {
+            self.noteFailure(head)
+            throw WalletError(.tokenInvalid)
+        }
+        guard let id = OrganizationID(organization), id == token.organization else { throw WalletError(.notFound) }
+        guard token.scopes.contains(scope) else {
+            throw WalletError(.scopeMissing, "This token lacks the scope \(scope.rawValue).")
+        }
+        return token
     }
 
     // MARK: With a credential
@@ -88,6 +131,8 @@ struct CallerGate: Sendable {
     /// Refuses credentials that are valid but not for this audience.
     private func admit(_ caller: Caller, _ head: CallHead, to audience: ControlOperation.Audience) async throws {
         switch (caller, audience) {
+        // Admitted by `organizationToken` alone.
+        case (_, .organization), (.organization, _): throw DaypassError(.forbidden)
         case (.admin, _), (_, .session), (_, .owner), (_, .anyone): return
         case (.token(let token), .creators):
             guard !token.scopes.isDisjoint(with: [.create, .manage]) else { throw Self.lacking(.create) }
@@ -124,7 +169,7 @@ struct CallerGate: Sendable {
     func relation(of caller: Caller, to record: SessionRecord, _ head: CallHead) async throws -> SessionRelation {
         switch caller {
         case .trusted, .admin: return .manager
-        case .stranger: return .none
+        case .stranger, .organization: return .none
         case .token(let token):
             if token.scopes.contains(.manage) { return .manager }
             if token.scopes.contains(.create), record.creator == token.id { return .manager }
@@ -144,7 +189,7 @@ struct CallerGate: Sendable {
     func noteUnknownSession(_ caller: Caller, _ head: CallHead) {
         switch caller {
         case .stranger, .owner: self.failures.record(head.client, now: self.clock())
-        case .trusted, .admin, .token: break
+        case .trusted, .admin, .token, .organization: break
         }
     }
 
@@ -159,8 +204,10 @@ struct CallerGate: Sendable {
         )
     }
 
+    private func noteFailure(_ head: CallHead) { self.failures.record(head.client, now: self.clock()) }
+
     private func failure(_ head: CallHead, _ message: String = "This credential is not valid.") -> DaypassError {
-        self.failures.record(head.client, now: self.clock())
+        self.noteFailure(head)
         return DaypassError(.unauthorized, message)
     }
 }
@@ -177,6 +224,8 @@ enum Caller: Equatable, Sendable {
     case token(AccessTokenRecord)
     /// Somebody with an owner token, not yet checked against a session.
     case owner(OwnerProof)
+    /// The holder of a token of the organization that the call is about.
+    case organization(OrganizationTokenRecord)
 
     /// The caller as the audit trail names it.
     func actor(_ client: ClientAddress) -> Actor {
@@ -187,6 +236,7 @@ enum Caller: Equatable, Sendable {
             case .admin: "admin"
             case .token(let token): "token:\(token.id)"
             case .owner: "owner"
+            case .organization(let token): "token:\(token.id)"
             }
         return Actor(name: name, address: client.text)
     }
@@ -196,6 +246,7 @@ enum Caller: Equatable, Sendable {
         switch self {
         case .token(let token): token.id
         case .admin: "admin"
+        case .organization(let token): token.id.text
         case .stranger, .trusted, .owner: "local:\(client.text)"
         }
     }

@@ -41,10 +41,7 @@ package struct ControlAnswer: Equatable, Sendable {
         // The reference page shows this one refusal, and shows it without a code.
         if error.code != .sessionNotFound { members.append(.init("code", .string(error.code.rawValue))) }
         if !error.details.isEmpty {
-            let details = error.details.map { detail -> JSONValue in
-                ["path": .string(detail.path), "message": .string(detail.message)]
-            }
-            members.append(.init("details", .array(details)))
+            members.append(.init("details", .array(error.details.map(Self.detail))))
         }
         var fields: [String: String] = [:]
         if let seconds = error.retryAfterSeconds { fields["Retry-After"] = String(seconds) }

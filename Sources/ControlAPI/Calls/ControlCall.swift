@@ -3,8 +3,8 @@ import SessionModel
 /// One admitted call with everything it needs.
 struct ControlCall: Sendable {
     let operation: ControlOperation
-    /// The value of the path's parameter.
-    let parameter: String?
+    /// The values of the path's parameters.
+    let parameters: PathParameters
     let head: CallHead
     let caller: Caller
     /// The body as sent, at most the configured size.

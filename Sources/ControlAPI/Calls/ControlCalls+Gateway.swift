@@ -111,13 +111,13 @@ extension ControlCalls {
 extension ControlCall {
     /// The tenant the path names; throws `not_found` when it can be none's name.
     func tenantParameter() throws(DaypassError) -> Slug {
-        guard let slug = Slug(self.parameter ?? "") else { throw DaypassError(.notFound, "There is no such tenant.") }
+        guard let slug = Slug(self.parameters[.slug]) else { throw DaypassError(.notFound, "There is no such tenant.") }
         return slug
     }
 
     /// The plan the path names; throws `not_found` when it can be none's name.
     func planParameter() throws(DaypassError) -> PolicyName {
-        guard let name = PolicyName(self.parameter ?? "") else {
+        guard let name = PolicyName(self.parameters[.name]) else {
             throw DaypassError(.notFound, "There is no such plan.")
         }
         return name
@@ -125,7 +125,7 @@ extension ControlCall {
 
     /// The key the path names; throws `not_found` when it can be none's identifier.
     func keyParameter() throws(DaypassError) -> APIKeyID {
-        guard let id = APIKeyID(self.parameter ?? "") else { throw DaypassError(.notFound, "There is no such key.") }
+        guard let id = APIKeyID(self.parameters[.keyId]) else { throw DaypassError(.notFound, "There is no such key.") }
         return id
     }
 }

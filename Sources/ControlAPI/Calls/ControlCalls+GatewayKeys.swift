@@ -58,7 +58,7 @@ extension ControlCalls {
     // MARK: Sessions and their signing keys
 
     func revokeBrowserSession(_ call: ControlCall) async throws -> ControlAnswer {
-        guard let id = BrowserSessionID(call.parameter ?? "") else {
+        guard let id = BrowserSessionID(call.parameters[.sid]) else {
             throw DaypassError(.notFound, "There is no such browser session.")
         }
         _ = try EmptyRequest(json: call.json())

@@ -139,13 +139,12 @@ extension ControlCalls {
     }
 
     private func record(_ call: ControlCall) async throws -> SessionRecord {
-        let text = call.parameter ?? ""
         switch call.operation {
         case .getSession, .deleteSession:
-            guard let id = SessionID(text) else { throw DaypassError(.sessionNotFound) }
+            guard let id = SessionID(call.parameters[.sessionId]) else { throw DaypassError(.sessionNotFound) }
             return try await self.dependencies.sessions.session(id: id)
         default:
-            guard let slug = Slug(text) else { throw DaypassError(.sessionNotFound) }
+            guard let slug = Slug(call.parameters[.slug]) else { throw DaypassError(.sessionNotFound) }
             return try await self.dependencies.sessions.session(slug: slug)
         }
     }

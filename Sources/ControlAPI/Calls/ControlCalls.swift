@@ -14,6 +14,7 @@ struct ControlCalls: Sendable {
     /// Throws `DaypassError` for refusals, anything else for failures.
     func run(_ call: ControlCall) async throws -> ControlAnswer {
         if call.operation.audience != .anyone { _ = try call.query() }
+        if call.operation.part == .wallets { _ = try self.wallets() }
         return switch call.operation {
         case .createSession: try await self.createSession(call)
         case .listSessions: try await self.listSessions(call)
@@ -60,6 +61,30 @@ struct ControlCalls: Sendable {
         case .listRefusals: try await self.listRefusals(call)
         case .listGatewayEvents: try await self.listGatewayEvents(call)
         case .explainRequest: try await self.explainRequest(call)
+        case .createWalletSessions: try await self.createWalletSessions(call)
+        case .listWalletSessions, .listOrganizationSessions: try await self.listWalletSessions(call)
+        case .getWalletSession, .getOrganizationSession: try await self.showWalletSession(call)
+        case .revokeWalletSession, .revokeOrganizationSession: try await self.revokeWalletSession(call)
+        case .createSessionKey: try await self.createSessionKey(call)
+        case .readDelegation: try await self.readDelegation(call)
+        case .listOrganizations: try await self.listOrganizations()
+        case .createOrganization: try await self.createOrganization(call)
+        case .getOrganization: try await self.getOrganization(call)
+        case .updateOrganization: try await self.updateOrganization(call)
+        case .deleteOrganization: try await self.deleteOrganization(call)
+        case .listOrganizationTokens: try await self.listOrganizationTokens(call)
+        case .createOrganizationToken: try await self.createOrganizationToken(call)
+        case .revokeOrganizationToken: try await self.revokeOrganizationToken(call)
+        case .listWallets: try await self.listWallets(call)
+        case .registerWallet: try await self.registerWallet(call)
+        case .getWallet: try await self.getWallet(call)
+        case .deleteWallet: try await self.deleteWallet(call)
+        case .listSessionKeys: try await self.listSessionKeys(call)
+        case .listWalletEvents: try await self.listWalletEvents(call)
+        case .verifyWalletEvents: try await self.verifyWalletEvents(call)
+        case .listChains: try await self.listChains()
+        case .putChain: try await self.putChain(call)
+        case .deleteChain: try await self.deleteChain(call)
         }
     }
 
@@ -85,7 +110,7 @@ struct ControlCalls: Sendable {
     private func revokeToken(_ call: ControlCall) async throws -> ControlAnswer {
         _ = try EmptyRequest(json: call.json())
         // A token's identifier is not a secret; one that does not exist is answered by the service as not found.
-        let token = try await self.dependencies.tokens.revoke(id: call.parameter ?? "", by: call.actor)
+        let token = try await self.dependencies.tokens.revoke(id: call.parameters[.tokenId], by: call.actor)
         let revokedAt = token.revokedAt.map { JSONValue.string($0.iso8601) } ?? .null
         return ControlAnswer(200, ["ok": true, "id": .string(token.id), "revokedAt": revokedAt])
     }

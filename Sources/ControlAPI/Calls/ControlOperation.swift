@@ -1,3 +1,5 @@
+package import SessionModel
+
 /// Every call of the control API.
 ///
 /// What a call is named, where it lives, who may make it and what it does are exhaustive switches over these cases, and
@@ -50,6 +52,35 @@ package enum ControlOperation: String, CaseIterable, Sendable {
     case listRefusals
     case listGatewayEvents
     case explainRequest
+    // Wallet sessions: organizations' own calls.
+    case createWalletSessions
+    case listWalletSessions
+    case getWalletSession
+    case revokeWalletSession
+    case createSessionKey
+    case readDelegation
+    // Wallet sessions: the admin's calls.
+    case listOrganizations
+    case createOrganization
+    case getOrganization
+    case updateOrganization
+    case deleteOrganization
+    case listOrganizationTokens
+    case createOrganizationToken
+    case revokeOrganizationToken
+    case listWallets
+    case registerWallet
+    case getWallet
+    case deleteWallet
+    case listSessionKeys
+    case listOrganizationSessions
+    case getOrganizationSession
+    case revokeOrganizationSession
+    case listWalletEvents
+    case verifyWalletEvents
+    case listChains
+    case putChain
+    case deleteChain
 
     /// The methods calls are made with; `HEAD` is answered wherever `GET` is.
     package enum Method: String, CaseIterable, Sendable {
@@ -65,18 +96,24 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case .createSession, .updatePolicy, .kickViewer, .pauseSession, .resumeSession, .closeSession,
             .rotatePassword, .createToken, .createTenant, .setTenantStatus, .createKey, .updateKey, .rotateKey,
             .revokeKey, .revokeKeySessions, .revokeBrowserSession, .rotateSigningKey, .applyDeclaration,
-            .explainRequest:
+            .explainRequest, .createWalletSessions, .createSessionKey, .createOrganization, .updateOrganization,
+            .createOrganizationToken, .revokeOrganizationToken, .registerWallet, .revokeOrganizationSession:
             .post
-        case .putTenant, .putRoutes, .putPlan: .put
-        case .deleteSession, .revokeToken, .deleteTenant, .deletePlan: .delete
+        case .putTenant, .putRoutes, .putPlan, .putChain: .put
+        case .deleteSession, .revokeToken, .deleteTenant, .deletePlan, .revokeWalletSession, .deleteChain,
+            .deleteOrganization, .deleteWallet:
+            .delete
         case .listSessions, .getSession, .getSessionBySlug, .listViewers, .listTokens, .listAuditEvents, .getHealth,
             .getReadiness, .getMetrics, .getOpenAPI, .listTenants, .getTenant, .listRoutes, .listPlans, .listKeys,
-            .getKey, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents:
+            .getKey, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents, .listWalletSessions,
+            .getWalletSession, .listOrganizations, .getOrganization, .listOrganizationTokens, .listWallets,
+            .listOrganizationSessions, .getOrganizationSession, .listWalletEvents, .verifyWalletEvents, .listChains,
+            .readDelegation, .getWallet, .listSessionKeys:
             .get
         }
     }
 
-    /// Where the call lives; at most one segment is a parameter in braces.
+    /// Where the call lives; segments in braces are parameters, no name twice.
     package var path: String {
         switch self {
         case .createSession, .listSessions: "/sessions"
@@ -90,7 +127,7 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case .closeSession: "/sessions/by-slug/{slug}/close"
         case .rotatePassword: "/sessions/by-slug/{slug}/rotate-password"
         case .createToken, .listTokens: "/tokens"
-        case .revokeToken: "/tokens/{id}"
+        case .revokeToken: "/tokens/{tokenId}"
         case .listAuditEvents: "/audit"
         case .getHealth: "/health"
         case .getReadiness: "/ready"
@@ -115,6 +152,24 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case .listRefusals: "/admin/v1/refusals"
         case .listGatewayEvents: "/admin/v1/audit"
         case .explainRequest: "/admin/v1/explain"
+        case .createWalletSessions, .listWalletSessions: "/v1/organizations/{orgId}/sessions"
+        case .getWalletSession, .revokeWalletSession: "/v1/organizations/{orgId}/sessions/{id}"
+        case .createSessionKey: "/v1/organizations/{orgId}/session-keys"
+        case .readDelegation: "/v1/organizations/{orgId}/sessions/{id}/delegation"
+        case .listOrganizations, .createOrganization: "/admin/v1/organizations"
+        case .getOrganization, .updateOrganization, .deleteOrganization: "/admin/v1/organizations/{orgId}"
+        case .listOrganizationTokens, .createOrganizationToken: "/admin/v1/organizations/{orgId}/tokens"
+        case .revokeOrganizationToken: "/admin/v1/organizations/{orgId}/tokens/{tokenId}/revoke"
+        case .listWallets, .registerWallet: "/admin/v1/organizations/{orgId}/wallets"
+        case .getWallet, .deleteWallet: "/admin/v1/organizations/{orgId}/wallets/{walletId}"
+        case .listSessionKeys: "/admin/v1/organizations/{orgId}/session-keys"
+        case .listOrganizationSessions: "/admin/v1/organizations/{orgId}/sessions"
+        case .getOrganizationSession: "/admin/v1/organizations/{orgId}/sessions/{id}"
+        case .revokeOrganizationSession: "/admin/v1/organizations/{orgId}/sessions/{id}/revoke"
+        case .listWalletEvents: "/admin/v1/wallet-audit/{ledger}"
+        case .verifyWalletEvents: "/admin/v1/wallet-audit/{ledger}/verify"
+        case .listChains: "/admin/v1/chains"
+        case .putChain, .deleteChain: "/admin/v1/chains/{chainId}"
         }
     }
 
@@ -134,6 +189,8 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case owner
         /// The admin, never an unauthenticated caller: what is made here outlives the access mode.
         case admin
+        /// A token of the organization the path names, with this scope; nobody else, the admin included.
+        case organization(OrganizationScope)
     }
 
     /// Who may make this call.
@@ -149,8 +206,15 @@ package enum ControlOperation: String, CaseIterable, Sendable {
             .deleteTenant, .setTenantStatus, .listRoutes, .putRoutes, .listPlans, .putPlan, .deletePlan, .listKeys,
             .createKey, .getKey, .updateKey, .rotateKey, .revokeKey, .revokeKeySessions, .revokeBrowserSession,
             .listSigningKeys, .rotateSigningKey, .applyDeclaration, .listUsage, .listRefusals, .listGatewayEvents,
-            .explainRequest:
+            .explainRequest, .listOrganizations, .createOrganization, .getOrganization, .updateOrganization,
+            .listOrganizationTokens, .createOrganizationToken, .revokeOrganizationToken, .listWallets, .registerWallet,
+            .listOrganizationSessions, .getOrganizationSession, .revokeOrganizationSession, .listWalletEvents,
+            .verifyWalletEvents, .listChains, .putChain, .deleteChain, .deleteOrganization, .getWallet, .deleteWallet,
+            .listSessionKeys:
             .admin
+        case .readDelegation: .organization(.execute)
+        case .listWalletSessions, .getWalletSession: .organization(.read)
+        case .createWalletSessions, .revokeWalletSession, .createSessionKey: .organization(.write)
         case .listAuditEvents: .readers
         case .getHealth, .getReadiness, .getOpenAPI: .anyone
         case .getMetrics: .metrics
@@ -166,6 +230,8 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case .listUsage: [.tenant, .key, .from, .until, .interval]
         case .listRefusals: [.tenant, .code, .limit]
         case .listGatewayEvents: [.tenant, .limit]
+        case .listWalletSessions, .listOrganizationSessions, .listWallets, .listSessionKeys: [.limit, .offset]
+        case .listWalletEvents: [.before, .limit]
         default: []
         }
     }
@@ -176,6 +242,10 @@ package enum ControlOperation: String, CaseIterable, Sendable {
         case after
         /// How many entries to answer at most.
         case limit
+        /// How many entries to skip.
+        case offset
+        /// The place in a ledger before which to begin.
+        case before
         /// The session to show events of.
         case session
         /// The tenant of the API gateway to look at.
@@ -196,19 +266,44 @@ package enum ControlOperation: String, CaseIterable, Sendable {
     package var pageSize: (range: ClosedRange<Int>, standard: Int) {
         switch self {
         case .listRefusals: (1...500, 50)
-        case .listGatewayEvents: (1...1000, 50)
+        case .listGatewayEvents, .listWalletEvents: (1...1000, 50)
         default: (1...100, 20)
         }
     }
 
-    /// Whether the body may be as large as a tenant with all the routes it may have.
-    package var takesDeclarations: Bool {
+    /// How large a call's body may be.
+    package enum BodySize: Sendable {
+        /// Most calls.
+        case usual
+        /// A tenant with all the routes it may have.
+        case declaration
+        /// As many delegations as one call may create sessions with.
+        case delegations
+    }
+
+    /// How large the call's body may be.
+    package var bodySize: BodySize {
         switch self {
-        case .applyDeclaration, .createTenant, .putTenant, .putRoutes: true
-        default: false
+        case .applyDeclaration, .createTenant, .putTenant, .putRoutes: .declaration
+        case .createWalletSessions: .delegations
+        default: .usual
         }
     }
 
-    /// Whether the call is about the API gateway, which a server may run without.
-    package var isAboutGateway: Bool { self.path.hasPrefix("/admin/v1/") }
+    /// Which part of the server the call needs, which it may run without.
+    package enum Part: Sendable {
+        /// What every server has.
+        case always
+        /// The API gateway.
+        case gateway
+        /// Wallet sessions.
+        case wallets
+    }
+
+    /// Which part of the server the call needs.
+    package var part: Part {
+        if self.path.hasPrefix("/v1/") || self.path.hasPrefix("/admin/v1/organizations") { return .wallets }
+        if self.path.hasPrefix("/admin/v1/chains") || self.path.hasPrefix("/admin/v1/wallet-audit") { return .wallets }
+        return self.path.hasPrefix("/admin/v1/") ? .gateway : .always
+    }
 }

@@ -33,14 +33,19 @@ enum ConsoleAssets {
         return parts.isEmpty || self.pages.contains(String(parts.first ?? "")) && parts.count <= 2 ? self.document : nil
     }
 
-    private static let pages: Set<String> = ["", "tenants", "keys", "usage", "refusals", "audit"]
+    private static let pages: Set<String> = [
+        "", "tenants", "keys", "usage", "refusals", "organizations", "wallet-sessions", "wallet-audit", "chains",
+        "audit",
+    ]
 
     private static let assets: [String: File] = {
         let modules = [
             "app.js": appModule, "api.js": apiModule, "dom.js": domModule, "forms.js": formsModule,
             "home.js": homeModule, "tenants.js": tenantsModule, "keys.js": keysModule,
             "key-forms.js": keyFormsModule, "usage.js": usageModule, "chart.js": chartModule,
-            "events.js": eventsModule,
+            "events.js": eventsModule, "organizations.js": organizationsModule,
+            "organization-forms.js": organizationFormsModule, "wallet-sessions.js": walletSessionsModule,
+            "chains.js": chainsModule,
         ]
         var files = modules.mapValues { File("text/javascript; charset=utf-8", $0) }
         files["console.css"] = File("text/css; charset=utf-8", stylesheet)

@@ -17,6 +17,7 @@ package struct ControlResponder: HTTPResponder {
     private let calls: ControlCalls
     private let forwardAuth: ForwardAuth?
     private let requestCounts = ControlRequestCounts()
+    private let bodies: BodyBudget
     private let logger: Logger
 
     /// A responder over `dependencies`; builds the OpenAPI document once.
@@ -25,6 +26,7 @@ package struct ControlResponder: HTTPResponder {
         self.logger = logger
         self.trustedProxies = TrustedProxies(configuration.trustedProxies)
         self.configuration = configuration
+        self.bodies = BodyBudget(total: configuration.maximumDelegationsBytesAtOnce)
         let failures = FailedAttempts(
             limit: configuration.failedAttemptLimit,
             refusal: configuration.failedAttemptRefusal
@@ -46,6 +48,7 @@ package struct ControlResponder: HTTPResponder {
             adminTokenDigest: configuration.adminTokenDigest,
             sessions: dependencies.sessions,
             tokens: dependencies.tokens,
+            wallets: dependencies.wallets,
             failures: failures,
             console: consoleAccess,
             clock: dependencies.clock
@@ -92,16 +95,18 @@ package struct ControlResponder: HTTPResponder {
             return (answer, requestID)
         }
         let match = self.routes.match(method: head.method, path: head.path)
+        let form = RefusalForm(path: head.path)
         let answer: ControlAnswer
         var operation: ControlOperation?
         switch match {
-        case .operation(let found, let parameter):
+        case .operation(let found, let parameters):
             operation = found
-            answer = try await self.answer(head, found, parameter, body, requestID: requestID)
+            answer = try await self.answer(head, found, parameters, body, form, requestID: requestID)
         case .methodNotAllowed(let allow):
-            answer = ControlAnswer(refusal: DaypassError(.methodNotAllowed), allow: allow)
+            let error = DaypassError(.methodNotAllowed)
+            answer = ControlAnswer(refusal: error, allow: allow, form: form, requestID: requestID)
         case .unknown:
-            answer = ControlAnswer(refusal: DaypassError(.notFound))
+            answer = ControlAnswer(refusal: DaypassError(.notFound), form: form, requestID: requestID)
         }
         let name = operation?.rawValue ?? "unmatched"
         self.requestCounts.count(name, status: answer.status)
@@ -131,23 +136,25 @@ package struct ControlResponder: HTTPResponder {
     private func answer(
         _ head: CallHead,
         _ operation: ControlOperation,
-        _ parameter: String?,
+        _ parameters: PathParameters,
         _ body: some AsyncSequence<ByteBuffer, any Error>,
+        _ form: RefusalForm,
         requestID: String
     ) async throws -> ControlAnswer {
         do {
-            let caller = try await self.gate.caller(head, for: operation.audience)
-            let bytes = try await self.read(body, of: head, for: operation)
-            let call = ControlCall(
-                operation: operation,
-                parameter: parameter,
-                head: head,
-                caller: caller,
-                body: bytes
-            )
-            return try await self.calls.run(call)
+            let caller = try await self.gate.caller(head, for: operation.audience, parameters)
+            guard operation.bodySize == .delegations, case .organization(let token) = caller else {
+                return try await self.run(head, operation, parameters, caller, body)
+            }
+            let length = try self.announcedLength(of: head, for: operation)
+            let reserved = length ?? self.configuration.maximumBodyBytes(of: operation)
+            return try await self.bodies.withReserved(reserved, for: token.organization) {
+                try await self.run(head, operation, parameters, caller, body)
+            }
         } catch let error as DaypassError {
-            return ControlAnswer(refusal: error)
+            return ControlAnswer(refusal: error, form: form, requestID: requestID)
+        } catch let error as WalletError {
+            return ControlAnswer(refusal: error, form: form, requestID: requestID)
         } catch let failure as BodyNotReceived {
             throw failure.underlying
         } catch {
@@ -158,8 +165,20 @@ package struct ControlResponder: HTTPResponder {
                     "error.type": "\(type(of: error))", "error": "\(error)",
                 ]
             )
-            return ControlAnswer(unforeseen: requestID)
+            return ControlAnswer(unforeseen: requestID, form: form)
         }
+    }
+
+    private func run(
+        _ head: CallHead,
+        _ operation: ControlOperation,
+        _ parameters: PathParameters,
+        _ caller: Caller,
+        _ body: some AsyncSequence<ByteBuffer, any Error>
+    ) async throws -> ControlAnswer {
+        let bytes = try await self.read(body, of: head, for: operation)
+        let call = ControlCall(operation: operation, parameters: parameters, head: head, caller: caller, body: bytes)
+        return try await self.calls.run(call)
     }
 
     // MARK: Bodies
@@ -167,6 +186,17 @@ package struct ControlResponder: HTTPResponder {
     /// Why a body did not arrive; the connection is of no use any more.
     private struct BodyNotReceived: Error {
         let underlying: any Error
+    }
+
+    /// The length that a request announces; nil when it does not say.
+    ///
+    /// Throws `body_too_large`.
+    private func announcedLength(of head: CallHead, for operation: ControlOperation) throws(DaypassError) -> Int? {
+        guard let length = head.values("content-length").first.flatMap(Int.init) else { return nil }
+        guard (0...self.configuration.maximumBodyBytes(of: operation)).contains(length) else {
+            throw DaypassError(.bodyTooLarge)
+        }
+        return length
     }
 
     /// Reads the body of a call that writes.
@@ -178,9 +208,7 @@ package struct ControlResponder: HTTPResponder {
         for operation: ControlOperation
     ) async throws -> [UInt8] {
         let maximum = self.configuration.maximumBodyBytes(of: operation)
-        if let length = head.values("content-length").first.flatMap(Int.init), length > maximum {
-            throw DaypassError(.bodyTooLarge)
-        }
+        _ = try self.announcedLength(of: head, for: operation)
         guard operation.method != .get else { return [] }
         let contentTypes = head.values("content-type")
         guard contentTypes.count <= 1, contentTypes.allSatisfy(Self.isJSON) else {

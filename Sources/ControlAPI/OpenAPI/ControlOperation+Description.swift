@@ -14,6 +14,13 @@ extension ControlOperation {
             .revokeKeySessions, .revokeBrowserSession, .listSigningKeys, .rotateSigningKey, .applyDeclaration,
             .listUsage, .listRefusals, .listGatewayEvents, .explainRequest:
             "gateway"
+        case .createWalletSessions, .listWalletSessions, .getWalletSession, .revokeWalletSession, .createSessionKey,
+            .listOrganizations, .createOrganization, .getOrganization, .updateOrganization, .listOrganizationTokens,
+            .createOrganizationToken, .revokeOrganizationToken, .listWallets, .registerWallet,
+            .listOrganizationSessions, .getOrganizationSession, .revokeOrganizationSession, .listWalletEvents,
+            .verifyWalletEvents, .listChains, .putChain, .deleteChain, .readDelegation, .deleteOrganization, .getWallet,
+            .deleteWallet, .listSessionKeys:
+            "wallets"
         case .listAuditEvents, .getHealth, .getReadiness, .getMetrics, .getOpenAPI: "server"
         }
     }
@@ -67,6 +74,33 @@ extension ControlOperation {
         case .listRefusals: "List recent refusals of the gateway, newest first."
         case .listGatewayEvents: "List what was changed at the gateway, by whom and from where, newest first."
         case .explainRequest: "Say what the gateway would decide about a request, and why; nothing is counted."
+        case .createWalletSessions: "Prove delegations of a wallet to a session key and keep them, one session a chain."
+        case .listWalletSessions: "List active wallet sessions, newest first."
+        case .getWalletSession: "Show a wallet session: what was proven, what is not enforced, and its rules."
+        case .revokeWalletSession: "Revoke a wallet session for good, at once."
+        case .createSessionKey: "Make a session key that this server keeps; the private key never leaves it."
+        case .readDelegation: "Read the delegation of an opaque wallet's session, as it was sent."
+        case .listOrganizations: "List organizations, by name."
+        case .createOrganization: "Add an organization."
+        case .getOrganization: "Show an organization."
+        case .updateOrganization: "Change some or all of what an organization's sessions may be like."
+        case .deleteOrganization: "Delete an organization that has no wallets, with its tokens; its audit trail stays."
+        case .listOrganizationTokens: "List an organization's tokens without their secrets, newest first."
+        case .createOrganizationToken: "Make a token of an organization. Its secret is in this answer and nowhere else."
+        case .revokeOrganizationToken: "Withdraw a token of an organization for good."
+        case .listWallets: "List an organization's wallets, newest first."
+        case .registerWallet: "Register a wallet of an organization; its kind and address never change."
+        case .getWallet: "Show a wallet."
+        case .deleteWallet: "Remove a wallet without active sessions, with its ended ones."
+        case .listSessionKeys: "List the session keys this server keeps for an organization, newest first."
+        case .listOrganizationSessions: "List an organization's active wallet sessions, newest first."
+        case .getOrganizationSession: "Show a wallet session of an organization."
+        case .revokeOrganizationSession: "Revoke a wallet session of an organization for good, at once."
+        case .listWalletEvents: "List the audit trail of an organization's wallets, or the server's, newest first."
+        case .verifyWalletEvents: "Compute the hash chain of an audit trail again, and say where it stops being whole."
+        case .listChains: "List the chains this server knows."
+        case .putChain: "Replace a chain, or add it."
+        case .deleteChain: "Forget a chain."
         }
     }
 
@@ -74,24 +108,37 @@ extension ControlOperation {
     var security: JSONValue {
         switch self.audience {
         case .anyone: []
-        case .admin: [["bearer": []]]
+        case .admin, .organization: [["bearer": []]]
         case .metrics, .creators, .readers, .session, .owner: [.object([]), ["bearer": []]]
         }
     }
 
-    /// The path's parameter, if it has one.
-    var pathParameter: [JSONValue] {
-        if self.path.contains("{sessionId}") { return [Self.pathParameter("sessionId", schema: "SessionId")] }
-        if self.path.contains("{slug}") { return [Self.pathParameter("slug", schema: "Slug")] }
-        if self.path.contains("{keyId}") { return [Self.pathParameter("keyId", schema: "APIKeyId")] }
-        if self.path.contains("{sid}") { return [Self.pathParameter("sid", schema: "BrowserSessionId")] }
-        if self.path.contains("{name}") { return [Self.pathParameter("name", schema: "PolicyName")] }
-        if self.path.contains("{id}") { return [Self.pathParameter("id", schema: "AccessTokenId")] }
-        return []
+    /// The path's parameters.
+    var pathParameters: [JSONValue] {
+        self.path.split(separator: "/")
+            .compactMap { segment in
+                guard case .parameter(let name) = TemplateSegment(segment) else { return nil }
+                return [
+                    "name": .string(name.rawValue), "in": "path", "required": true,
+                    "schema": OpenAPISchemas.reference(self.schema(of: name)),
+                ]
+            }
     }
 
-    private static func pathParameter(_ name: String, schema: String) -> JSONValue {
-        ["name": .string(name), "in": "path", "required": true, "schema": OpenAPISchemas.reference(schema)]
+    private func schema(of parameter: PathParameters.Name) -> String {
+        switch parameter {
+        case .sessionId: "SessionId"
+        case .slug: "Slug"
+        case .keyId: "APIKeyId"
+        case .sid: "BrowserSessionId"
+        case .name: "PolicyName"
+        case .tokenId: self == .revokeToken ? "AccessTokenId" : "OrganizationTokenId"
+        case .orgId: "OrganizationId"
+        case .id: "WalletSessionId"
+        case .walletId: "WalletId"
+        case .ledger: "WalletLedger"
+        case .chainId: "ChainId"
+        }
     }
 
     /// The body the call takes; nil for calls that only read.
@@ -110,12 +157,23 @@ extension ControlOperation {
         case .rotateKey: Self.body("KeyRotation", required: false)
         case .applyDeclaration: Self.body("Declaration", required: false)
         case .explainRequest: Self.body("RequestToExplain", required: true)
+        case .createWalletSessions: Self.body("NewWalletSessions", required: true)
+        case .createOrganization: Self.body("NewOrganization", required: true)
+        case .updateOrganization: Self.body("OrganizationUpdate", required: false)
+        case .createOrganizationToken: Self.body("NewOrganizationToken", required: true)
+        case .registerWallet: Self.body("NewWallet", required: true)
+        case .putChain: Self.body("NewChain", required: true)
         case .deleteSession, .pauseSession, .resumeSession, .closeSession, .rotatePassword, .revokeToken,
-            .deleteTenant, .deletePlan, .revokeKey, .revokeKeySessions, .revokeBrowserSession, .rotateSigningKey:
+            .deleteTenant, .deletePlan, .revokeKey, .revokeKeySessions, .revokeBrowserSession, .rotateSigningKey,
+            .revokeWalletSession, .createSessionKey, .revokeOrganizationToken, .revokeOrganizationSession, .deleteChain,
+            .deleteOrganization, .deleteWallet:
             Self.body("Nothing", required: false)
         case .listSessions, .getSession, .getSessionBySlug, .listViewers, .listTokens, .listAuditEvents, .getHealth,
             .getReadiness, .getMetrics, .getOpenAPI, .listTenants, .getTenant, .listRoutes, .listPlans, .listKeys,
-            .getKey, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents:
+            .getKey, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents, .listWalletSessions,
+            .getWalletSession, .listOrganizations, .getOrganization, .listOrganizationTokens, .listWallets,
+            .listOrganizationSessions, .getOrganizationSession, .listWalletEvents, .verifyWalletEvents, .listChains,
+            .readDelegation, .getWallet, .listSessionKeys:
             nil
         }
     }
@@ -190,7 +248,30 @@ extension ControlOperation {
         case .listRefusals: Self.answer("200", "The latest refusals.", "RefusalList")
         case .listGatewayEvents: Self.answer("200", "The latest events.", "GatewayEventList")
         case .explainRequest: Self.answer("200", "The decision with every check.", "Explanation")
-        case .deleteTenant, .deletePlan, .revokeBrowserSession: .init("204", ["description": "Done."])
+        case .createWalletSessions: Self.answer("200", "The new sessions.", "CreatedWalletSessions")
+        case .listWalletSessions, .listOrganizationSessions: Self.answer("200", "One page.", "WalletSessionPage")
+        case .getWalletSession, .getOrganizationSession: Self.answer("200", "The session.", "WalletSession")
+        case .revokeWalletSession, .revokeOrganizationSession:
+            Self.answer("200", "Revoked.", "RevokedWalletSession")
+        case .createSessionKey: Self.answer("200", "The new session key.", "SessionKey")
+        case .readDelegation: Self.answer("200", "The delegation.", "Delegation")
+        case .listOrganizations: Self.answer("200", "All organizations.", "OrganizationList")
+        case .createOrganization: Self.answer("201", "The new organization.", "Organization")
+        case .getOrganization, .updateOrganization:
+            Self.answer("200", "The organization as it is now.", "Organization")
+        case .listOrganizationTokens: Self.answer("200", "All tokens still kept.", "OrganizationTokenList")
+        case .createOrganizationToken: Self.answer("201", "The new token.", "CreatedOrganizationToken")
+        case .revokeOrganizationToken: Self.answer("200", "The token as it is now.", "OrganizationToken")
+        case .listWallets: Self.answer("200", "One page.", "WalletPage")
+        case .getWallet: Self.answer("200", "The wallet.", "Wallet")
+        case .listSessionKeys: Self.answer("200", "One page.", "SessionKeyPage")
+        case .registerWallet: Self.answer("201", "The new wallet.", "Wallet")
+        case .listWalletEvents: Self.answer("200", "The latest events.", "WalletEventList")
+        case .verifyWalletEvents: Self.answer("200", "What was found.", "WalletEventCheck")
+        case .listChains: Self.answer("200", "All chains.", "ChainList")
+        case .putChain: Self.answer("200", "The chain as it is now.", "Chain")
+        case .deleteTenant, .deletePlan, .revokeBrowserSession, .deleteChain, .deleteOrganization, .deleteWallet:
+            .init("204", ["description": "Done."])
         }
     }
 
@@ -209,7 +290,7 @@ extension ControlOperation {
         var statuses: Set<Int> = [413, 500]
         if self.audience != .anyone { statuses.formUnion([400, 401, 403, 421, 429]) }
         if self.method != .get { statuses.formUnion([400, 415]) }
-        if self.isAboutGateway { statuses.insert(503) }
+        if self.part != .always { statuses.insert(503) }
         switch self {
         case .createSession: statuses.formUnion([409, 503])
         case .getSession, .getSessionBySlug, .deleteSession, .listViewers, .closeSession, .revokeToken:
@@ -224,8 +305,18 @@ extension ControlOperation {
         case .getTenant, .deleteTenant, .listRoutes, .getKey, .updateKey, .revokeKey, .revokeKeySessions,
             .revokeBrowserSession, .explainRequest:
             statuses.insert(404)
+        case .createWalletSessions, .revokeWalletSession, .createSessionKey, .createOrganizationToken,
+            .registerWallet, .revokeOrganizationSession, .readDelegation, .deleteOrganization, .deleteWallet:
+            statuses.formUnion([404, 409])
+        case .listWalletSessions, .getWalletSession, .getOrganization, .updateOrganization, .listOrganizationTokens,
+            .revokeOrganizationToken, .listWallets, .listOrganizationSessions, .getOrganizationSession,
+            .listWalletEvents, .verifyWalletEvents, .getWallet, .listSessionKeys:
+            statuses.insert(404)
+        case .createOrganization: statuses.insert(409)
+        case .putChain, .deleteChain: statuses.formUnion([404, 409])
         case .listSessions, .listTokens, .listAuditEvents, .getHealth, .getMetrics, .getOpenAPI, .listTenants,
-            .listPlans, .listKeys, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents:
+            .listPlans, .listKeys, .listSigningKeys, .listUsage, .listRefusals, .listGatewayEvents, .listOrganizations,
+            .listChains:
             break
         }
         return statuses.sorted()

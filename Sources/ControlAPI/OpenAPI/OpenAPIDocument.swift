@@ -25,6 +25,10 @@ package struct OpenAPIDocument: Sendable {
                 ["name": "sessions", "description": "Lending out a local app."],
                 ["name": "tokens", "description": "Scoped credentials for programs."],
                 ["name": "gateway", "description": "The API gateway: tenants, API keys, browser sessions."],
+                [
+                    "name": "wallets",
+                    "description": "Delegating wallets: organizations, their tokens, wallets and sessions.",
+                ],
                 ["name": "server", "description": "The server itself."],
             ],
             "paths": self.paths,
@@ -34,7 +38,7 @@ package struct OpenAPIDocument: Sendable {
                         "type": "http",
                         "scheme": "bearer",
                         "description": """
-                        The admin token, an access token (`dp_…`), or for calls about one session its session token \
+                        The admin token, an access token (`dp_…`), a token of an organization (`dpo_…`), or for calls about one session its session token \
                         (`slug.ownerToken`) or owner token.
                         """,
                     ]
@@ -47,7 +51,8 @@ package struct OpenAPIDocument: Sendable {
 
     private static let description = """
         Bodies are JSON, at most 64 KiB, and 1 MiB where tenants or routes are written. Every refusal is `{"error","code"}`, with `details` where fields are at fault; \
-        `code` is stable. Who may call without a credential depends on the server: in local mode programs on the same \
+        `code` is stable. Under `/v1/` it is `{"code","message","details","requestId"}` with the status and two more digits as `code`; bodies \
+        with delegations may have 6.125 MiB there, and only tokens of the organization open these calls. Who may call without a credential depends on the server: in local mode programs on the same \
         machine, in required mode nobody, in open mode anybody but web pages of other origins. Repeated failed \
         attempts are answered 429 for a while.
         """
@@ -73,12 +78,13 @@ package struct OpenAPIDocument: Sendable {
             .init("summary", .string(operation.summary)),
             .init("security", operation.security),
         ]
-        let parameters = operation.pathParameter + operation.queryParameters.map { $0.description(for: operation) }
+        let parameters = operation.pathParameters + operation.queryParameters.map { $0.description(for: operation) }
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
         if let body = operation.requestBody { members.append(.init("requestBody", body)) }
         var responses = [operation.success]
         for status in operation.refusals {
-            responses.append(.init(String(status), ["$ref": .string("#/components/responses/Refusal\(status)")]))
+            let name = operation.path.hasPrefix("/v1/") ? "OrganizationRefusal\(status)" : "Refusal\(status)"
+            responses.append(.init(String(status), ["$ref": .string("#/components/responses/\(name)")]))
         }
         members.append(.init("responses", .object(responses)))
         return .object(members)
@@ -86,18 +92,30 @@ package struct OpenAPIDocument: Sendable {
 
     /// One reusable answer for every status a call can be refused with.
     private static var refusalComponents: JSONValue {
-        let statuses = Set(ControlOperation.allCases.flatMap(\.refusals)).sorted()
+        let (organizations, others) = (
+            ControlOperation.allCases.filter { $0.path.hasPrefix("/v1/") },
+            ControlOperation.allCases.filter { !$0.path.hasPrefix("/v1/") }
+        )
         return .object(
-            statuses.map { status in
+            self.refusals(of: others, prefix: "Refusal", schema: "Error")
+                + self.refusals(of: organizations, prefix: "OrganizationRefusal", schema: "OrganizationError")
+        )
+    }
+
+    private static func refusals(
+        of operations: [ControlOperation],
+        prefix: String,
+        schema: String
+    ) -> [JSONValue.Member] {
+        Set(operations.flatMap(\.refusals)).sorted()
+            .map { status in
                 var members: [JSONValue.Member] = [.init("description", .string(self.describe(status: status)))]
                 let headers = self.headers(status: status)
                 if !headers.isEmpty { members.append(.init("headers", .object(headers))) }
-                members.append(
-                    .init("content", ["application/json": ["schema": ["$ref": "#/components/schemas/Error"]]])
-                )
-                return .init("Refusal\(status)", .object(members))
+                let content: JSONValue = ["application/json": ["schema": OpenAPISchemas.reference(schema)]]
+                members.append(.init("content", content))
+                return .init("\(prefix)\(status)", .object(members))
             }
-        )
     }
 
     private static func headers(status: Int) -> [JSONValue.Member] {

@@ -11,6 +11,7 @@ enum OpenAPISchemas {
     static func all(maximumLifetime: Duration) -> JSONValue {
         .object(
             self.texts + self.requests(maximumLifetime: maximumLifetime) + self.sessions + self.others + self.gateway
+                + self.wallets
         )
     }
 

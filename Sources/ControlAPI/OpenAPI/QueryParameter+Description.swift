@@ -23,6 +23,15 @@ extension ControlOperation.QueryParameter {
                 ],
                 "How many entries to answer at most."
             )
+        case .offset:
+            (
+                [
+                    "type": "integer", "minimum": 0, "maximum": .integer(WalletBounds.pageOffset.upperBound),
+                    "default": 0,
+                ], "How many entries to skip."
+            )
+        case .before:
+            (["type": "integer", "minimum": 1], "Only records before this place in the ledger. All by default.")
         case .session: (OpenAPISchemas.reference("SessionId"), "Only events of this session.")
         case .tenant: (OpenAPISchemas.reference("Slug"), "Only this tenant.")
         case .key: (OpenAPISchemas.reference("APIKeyId"), "Only this key.")

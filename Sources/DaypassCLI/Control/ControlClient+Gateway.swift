@@ -2,30 +2,44 @@ import Foundation
 import NIOHTTP1
 import SessionModel
 
-/// How a call about the API gateway is made.
-enum GatewayCallMethod {
+/// How an admin's or an organization's call is made.
+enum JSONCallMethod {
     case get
     case post
+    case put
     case delete
 }
 
 extension ControlClient {
-    /// Sends a call about the API gateway and reads its answer, `{"ok":true}` standing for none.
+    /// Sends an admin's call; `path` is what follows `/admin/v1/`.
     ///
-    /// `path` is what follows `/admin/v1/`; parameters without a value are left out. Throws `CommandFailure`.
+    /// Throws `CommandFailure`.
     func gateway(
-        _ method: GatewayCallMethod,
+        _ method: JSONCallMethod,
+        _ path: String,
+        query: [(name: String, value: String?)] = [],
+        body: JSONValue? = nil
+    ) async throws -> JSONValue {
+        try await self.json(method, "/admin/v1/\(path)", query: query, body: body)
+    }
+
+    /// Sends a call and reads its answer, `{"ok":true}` standing for none; parameters without a value are left out.
+    ///
+    /// Throws `CommandFailure`.
+    func json(
+        _ method: JSONCallMethod,
         _ path: String,
         query: [(name: String, value: String?)] = [],
         body: JSONValue? = nil
     ) async throws -> JSONValue {
         let pairs = query.compactMap { name, value in value.map { "\(name)=\(Self.escaped($0))" } }
-        let target = "/admin/v1/\(path)" + (pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&"))
+        let target = path + (pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&"))
         let sent = body ?? (method == .get ? nil : .object([]))
         let verb: HTTPMethod =
             switch method {
             case .get: .GET
             case .post: .POST
+            case .put: .PUT
             case .delete: .DELETE
             }
         let data = try await self.send(verb, target, body: sent.map { Data($0.text.utf8) })

@@ -181,6 +181,11 @@ package struct ControlClient: Sendable {
 
     /// What a refusal means for the command: the exit code from its stable code, else from the HTTP status.
     package static func failure(status: Int, body: Data, retryAfter: Int?, server: ServerAddress) -> CommandFailure {
+        if let answer = try? JSONDecoder().decode(OrganizationErrorAnswer.self, from: body) {
+            var failure = Self.failure(status: status, answer)
+            if let retryAfter { failure.message += "\nTry again in \(retryAfter) s." }
+            return failure
+        }
         guard let answer = try? JSONDecoder().decode(ErrorAnswer.self, from: body) else {
             return CommandFailure(
                 Self.exitStatus(httpStatus: status),
@@ -201,6 +206,16 @@ package struct ControlClient: Sendable {
         return CommandFailure(
             Self.exitStatus(httpStatus: status),
             TerminalText.safe(answer.error, keepingNewlines: true)
+        )
+    }
+
+    /// What a refusal of an organization's own call means for the command.
+    private static func failure(status: Int, _ answer: OrganizationErrorAnswer) -> CommandFailure {
+        var message = answer.message
+        for detail in answer.details { message += "\n  \(detail.path): \(detail.message)" }
+        return CommandFailure(
+            Self.exitStatus(httpStatus: status),
+            TerminalText.safe(message, keepingNewlines: true)
         )
     }
 

@@ -115,3 +115,11 @@ package struct ErrorAnswer: Codable, Equatable, Sendable {
     package var code: String?
     package var details: [Detail]?
 }
+
+/// A refusal of an organization's own call.
+package struct OrganizationErrorAnswer: Codable, Equatable, Sendable {
+    package var code: Int
+    package var message: String
+    package var details: [ErrorAnswer.Detail]
+    package var requestId: String
+}

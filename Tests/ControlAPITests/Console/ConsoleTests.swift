@@ -221,7 +221,7 @@ struct ConsoleTests {
                 modules.append(String(name))
             }
         }
-        #expect(seen.count == 11)
+        #expect(seen.count == 15)
         for path in known {
             let answer = try await api.call("GET", path)
             #expect(answer.status == 200, "\(path)")

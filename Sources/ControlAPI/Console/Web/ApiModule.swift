@@ -56,6 +56,7 @@ extension ConsoleAssets {
         export const post = (path, body) => call("POST", path, { body });
 
         const admin = "/admin/v1";
+        const organization = (id) => `${admin}/organizations/${encodeURIComponent(id)}`;
 
         export const api = {
           signIn: (token) => send("POST", "/console/sign-in", { body: new URLSearchParams({ token }) }),
@@ -77,6 +78,23 @@ extension ConsoleAssets {
           gatewayAudit: async (query, signal) => (await get(`${admin}/audit`, query, signal)).events,
           audit: async (query, signal) => (await get("/audit", query, signal)).events,
           sessions: (query, signal) => get("/sessions", query, signal),
+          organizations: async (signal) => (await get(`${admin}/organizations`, null, signal)).organizations,
+          organization: (id, signal) => get(organization(id), null, signal),
+          createOrganization: (body) => post(`${admin}/organizations`, body),
+          updateOrganization: (id, body) => post(organization(id), body),
+          organizationTokens: async (id, signal) => (await get(`${organization(id)}/tokens`, null, signal)).tokens,
+          createOrganizationToken: (id, body) => post(`${organization(id)}/tokens`, body),
+          revokeOrganizationToken: (id, token) => post(`${organization(id)}/tokens/${encodeURIComponent(token)}/revoke`),
+          wallets: (id, query, signal) => get(`${organization(id)}/wallets`, query, signal),
+          registerWallet: (id, body) => post(`${organization(id)}/wallets`, body),
+          walletSessions: (id, query, signal) => get(`${organization(id)}/sessions`, query, signal),
+          walletSession: (id, session, signal) => get(`${organization(id)}/sessions/${encodeURIComponent(session)}`, null, signal),
+          revokeWalletSession: (id, session) => post(`${organization(id)}/sessions/${encodeURIComponent(session)}/revoke`),
+          walletAudit: async (ledger, query, signal) => (await get(`${admin}/wallet-audit/${encodeURIComponent(ledger)}`, query, signal)).records,
+          verifyWalletAudit: (ledger) => get(`${admin}/wallet-audit/${encodeURIComponent(ledger)}/verify`),
+          chains: async (signal) => (await get(`${admin}/chains`, null, signal)).chains,
+          putChain: (id, body) => call("PUT", `${admin}/chains/${encodeURIComponent(id)}`, { body }),
+          deleteChain: (id) => call("DELETE", `${admin}/chains/${encodeURIComponent(id)}`, {}),
           changeSession: (slug, change) => post(`/sessions/by-slug/${encodeURIComponent(slug)}/${change}`),
         };
 

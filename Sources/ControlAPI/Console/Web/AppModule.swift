@@ -10,13 +10,25 @@ extension ConsoleAssets {
         import { keys, key } from "./keys.js";
         import { usage } from "./usage.js";
         import { refusals, audit } from "./events.js";
+        import { organizations, organization } from "./organizations.js";
+        import { walletSession, walletAudit } from "./wallet-sessions.js";
+        import { chains } from "./chains.js";
 
         const PAGES = [
           ["", "Home", "home", home], ["tenants", "Tenants", "tenants", tenants, tenant], ["keys", "Keys", "keys", keys, key],
-          ["usage", "Usage", "usage", usage], ["refusals", "Refusals", "refusals", refusals], ["audit", "Audit", "audit", audit],
+          ["usage", "Usage", "usage", usage], ["refusals", "Refusals", "refusals", refusals],
+          ["organizations", "Organizations", "organizations", organizations, organization], ["chains", "Chains", "chains", chains],
+          ["audit", "Audit", "audit", audit],
+        ];
+
+        // Pages below another one, which is the one marked in the navigation.
+        const BELOW = [
+          ["wallet-sessions", walletSession, "organizations", "Organizations"],
+          ["wallet-audit", walletAudit, "organizations", "Organizations"],
         ];
 
         const app = document.getElementById("app");
+        const address = () => location.pathname + location.search;
         let shown = null; // What the page on the screen has to end: its calls and its timers.
 
         function brand() {
@@ -108,6 +120,8 @@ extension ConsoleAssets {
 
         function find(path) {
           const [, , name = "", rest] = path.split("/");
+          const below = BELOW.find(([each]) => each === name);
+          if (below && rest) return { name: below[2], label: below[3], isDetail: true, view: (context) => below[1](context, rest) };
           const page = PAGES.find(([each]) => each === name);
           if (!page) return null;
           const [, label, , list, detail] = page;
@@ -126,7 +140,7 @@ extension ConsoleAssets {
           for (const anchor of document.querySelectorAll("nav a")) {
             if (anchor.dataset.name === page.name) anchor.setAttribute("aria-current", "page"); else anchor.removeAttribute("aria-current");
           }
-          const mine = { controller: new AbortController(), timers: [] };
+          const mine = { controller: new AbortController(), timers: [], address: address() };
           shown = mine;
           const context = {
             query: new URLSearchParams(location.search),
@@ -141,6 +155,7 @@ extension ConsoleAssets {
             remember(values) {
               const pairs = Object.entries(values).filter(([, value]) => value);
               history.replaceState(null, "", location.pathname + (pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : ""));
+              mine.address = address();
             },
           };
           main.setAttribute("aria-busy", "true");
@@ -174,7 +189,8 @@ extension ConsoleAssets {
           history.pushState(null, "", anchor.href);
           show();
         });
-        addEventListener("popstate", () => { if (document.getElementById("content")) show(); });
+        // Not for a place on the same page, such as the one that the skip link leads to.
+        addEventListener("popstate", () => { if (document.getElementById("content") && address() !== shown?.address) show(); });
 
         (async () => {
           try {

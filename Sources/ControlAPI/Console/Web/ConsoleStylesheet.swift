@@ -137,7 +137,7 @@ extension ConsoleAssets {
 
         .badge {
           display: inline-flex; align-items: center; gap: 0.4rem; font-size: 0.8125rem; font-weight: 600; line-height: 1.3;
-          padding: 0.15rem 0.6rem; border-radius: 1rem; background: var(--code); color: var(--ink);
+          padding: 0.15rem 0.6rem; border-radius: 1rem; background: var(--code); color: var(--ink); white-space: nowrap;
         }
         .badge::before { content: ""; width: 0.5rem; height: 0.5rem; border-radius: 50%; background: currentColor; flex: none; }
         .badge.good { background: var(--good-soft); color: var(--good); }
@@ -160,6 +160,11 @@ extension ConsoleAssets {
         dl > div + div { border-top: 1px solid var(--line); }
         dt { color: var(--quiet); }
         dd { overflow-wrap: anywhere; min-width: 0; }
+        pre {
+          margin: 0; padding: 0.8rem 1rem; border-radius: 8px; background: var(--code); overflow-x: auto;
+          font: 0.875rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace;
+        }
+        .warnings { display: grid; gap: 0.6rem; }
         .links { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; }
         .links a { display: inline-flex; align-items: center; min-height: 2.75rem; }
 
@@ -251,6 +256,7 @@ extension ConsoleAssets {
           .tiles { grid-template-columns: 1fr 1fr; gap: 0.75rem; }
           .tile { padding: 0.8rem 0.9rem; }
           .section-head > :last-child:not(h2), .section-extra { margin-left: 0; width: 100%; justify-content: space-between; }
+          .section-head > .button:last-child { justify-content: center; margin-top: 0.35rem; }
           .button.small, .chip { min-height: 2.75rem; }
           .check, .option { min-height: 2.75rem; }
           dl > div { grid-template-columns: 1fr; }

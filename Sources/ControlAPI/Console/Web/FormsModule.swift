@@ -67,13 +67,24 @@ extension ConsoleAssets {
           return Object.assign(field, { value: () => select.value });
         }
 
-        export function radioField(name, label, options, { hint, value } = {}) {
+        function options(type, name, label, options, hint, isChecked) {
           const group = h("fieldset", { class: "field radios" });
           const field = labelled(name, label, hint, group, true);
-          const inputs = options.map(([key]) => h("input", { type: "radio", name, value: key, checked: key === value }));
+          const inputs = options.map(([key]) => h("input", { type, name, value: key, checked: isChecked(key) }));
           group.append(h("div", { class: "options" }, options.map(([, words], index) =>
             h("label", { class: "option" }, inputs[index], h("span", null, words)))));
-          return Object.assign(field, { value: () => inputs.find((input) => input.checked)?.value });
+          return { field, checked: () => inputs.filter((input) => input.checked).map((input) => input.value) };
+        }
+
+        export function radioField(name, label, choices, { hint, value } = {}) {
+          const { field, checked } = options("radio", name, label, choices, hint, (key) => key === value);
+          return Object.assign(field, { value: () => checked()[0] });
+        }
+
+        // Any number of the choices; the value is a list.
+        export function checksField(name, label, choices, { hint, value = [] } = {}) {
+          const { field, checked } = options("checkbox", name, label, choices, hint, (key) => value.includes(key));
+          return Object.assign(field, { value: checked });
         }
 
         // Shows a refusal at the fields it names (`webOrigins[1]` is at `webOrigins`), the rest above the form.
@@ -159,6 +170,24 @@ extension ConsoleAssets {
               if (done) await done();
             },
           });
+        }
+
+        // Replaces the content of a dialog by a new secret; only its own button closes it then. The page keeps it nowhere else.
+        export function showSecret(dialog, close, { name, secret, words, hint }) {
+          dialog.dataset.keep = "true";
+          const guard = (event) => event.preventDefault();
+          addEventListener("beforeunload", guard);
+          dialog.addEventListener("close", () => removeEventListener("beforeunload", guard), { once: true });
+          const place = h("code", { class: "secret", tabindex: "0", "aria-label": `The ${name}` }, secret);
+          const heading = dialog.querySelector("h2");
+          heading.textContent = `Copy the ${name} now`;
+          dialog.replaceChildren(heading,
+            h("p", { class: "warning" }, h("strong", null, "This is the only time it is shown. "), "The server keeps only a digest of it."),
+            h("p", null, words), place, h("p", { class: "hint" }, hint),
+            h("div", { class: "buttons" }, copyButton(`Copy ${name}`, () => secret, place),
+              h("button", { type: "button", class: "button plain", on: { click: close } }, "I have stored it")),
+            h("p", { class: "unseen", role: "status" }));
+          heading.focus();
         }
 
         // A button that copies `text()`; where the clipboard is not to be had it selects `place` instead.

@@ -4,29 +4,14 @@ extension ConsoleAssets {
         // Making and changing keys. A secret is shown once, in the dialog that made it, and kept nowhere in the page.
         import { api } from "./api.js";
         import { h, code } from "./dom.js";
-        import { openForm, textField, listField, choiceField, radioField, copyButton } from "./forms.js";
+        import { openForm, textField, listField, choiceField, radioField, showSecret } from "./forms.js";
 
         const ORIGIN_HINT = "One on each line, with scheme and port: https://shop.example.com, http://localhost:5173. https://*.example.com stands for one label.";
 
-        // Replaces the content of a dialog by a new secret; only its own button closes it then.
-        function showSecret(dialog, close, record, words) {
-          dialog.dataset.keep = "true";
-          const guard = (event) => event.preventDefault();
-          addEventListener("beforeunload", guard);
-          dialog.addEventListener("close", () => removeEventListener("beforeunload", guard), { once: true });
-          const secret = h("code", { class: "secret", tabindex: "0", "aria-label": "The key" }, record.secret);
-          const heading = dialog.querySelector("h2");
-          heading.textContent = "Copy the key now";
-          dialog.replaceChildren(heading,
-            h("p", { class: "warning" }, h("strong", null, "This is the only time it is shown. "), "The server keeps only a digest of it."),
-            h("p", null, words),
-            secret,
-            record.kind === "secret" ? h("p", { class: "hint" }, "It is a secret key: keep it on your server, never in a page or a repository.") : h("p", { class: "hint" }, "It may stand in pages of the web origins you named."),
-            h("div", { class: "buttons" }, copyButton("Copy key", () => record.secret, secret),
-              h("button", { type: "button", class: "button plain", on: { click: close } }, "I have stored it")),
-            h("p", { class: "unseen", role: "status" }));
-          heading.focus();
-        }
+        const showKey = (dialog, close, record, words) => showSecret(dialog, close, {
+          name: "key", secret: record.secret, words,
+          hint: record.kind === "secret" ? "It is a secret key: keep it on your server, never in a page or a repository." : "It may stand in pages of the web origins you named.",
+        });
 
         const planField = (plans, value) =>
           choiceField("plan", "Plan", plans.map((plan) => [plan.name, plan.name]), { value, hint: "Whose limits hold." });
@@ -80,7 +65,7 @@ extension ConsoleAssets {
               if (expires.value()) body.expiresIn = expires.value();
               const record = await api.createKey(body);
               dialog.addEventListener("close", done, { once: true });
-              showSecret(dialog, close, record, `${record.name}, for ${record.tenant}.`);
+              showKey(dialog, close, record, `${record.name}, for ${record.tenant}.`);
             },
           });
           name.focus();
@@ -126,7 +111,7 @@ extension ConsoleAssets {
             async submit(dialog, close) {
               const fresh = await api.rotateKey(record.id, grace.value());
               dialog.addEventListener("close", done, { once: true });
-              showSecret(dialog, close, fresh, grace.value() ? "The old secret still works for the time you chose." : "The old secret does not work any more.");
+              showKey(dialog, close, fresh, grace.value() ? "The old secret still works for the time you chose." : "The old secret does not work any more.");
             },
           });
         }
