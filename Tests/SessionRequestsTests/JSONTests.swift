@@ -57,6 +57,14 @@ struct JSONTests {
         #expect(elements.count == 10_001)
     }
 
+    @Test("bounds the number of values, which take more than they are written with")
+    func valueCount() throws {
+        func array(_ count: Int) -> [UInt8] { Array("[\(String(repeating: "0,", count: count - 1))0]".utf8) }
+        #expect(try JSONParser.parse(array(JSONParser.maximumValues - 1)).valueCount == JSONParser.maximumValues)
+        #expect(throws: DaypassError.self) { try JSONParser.parse(array(JSONParser.maximumValues)) }
+        #expect(try JSONParser.parse(Array(#"{"a":[1,{"b":null}],"c":"x"}"#.utf8)).valueCount == 6)
+    }
+
     @Test("writes what it reads")
     func writes() throws {
         let text = #"{"b":[1,-2,1.5,null,true],"a":"\"\\\n\u0001é😀&</>","":{}}"#

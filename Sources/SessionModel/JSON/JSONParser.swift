@@ -1,12 +1,17 @@
 /// Reads one JSON text strictly (RFC 8259): UTF-8 only, no duplicate names, nothing after the value, bounded depth.
 ///
-/// The caller bounds the length of the text; memory use is proportional to it.
+/// The caller bounds the length of the text; memory use is proportional to it, and bounded by the number of values too,
+/// because a value takes many times the two bytes it may be written with.
 package struct JSONParser {
     /// Arrays and objects inside each other at most, unless the caller says otherwise.
     package static let maximumDepth = 16
 
+    /// Values in one text at most.
+    package static let maximumValues = 200_000
+
     private let bytes: [UInt8]
     private let maximumDepth: Int
+    private var values = 0
     private var position = 0
     private var depth = 0
 
@@ -47,6 +52,8 @@ package struct JSONParser {
     }
 
     private mutating func value() throws(DaypassError) -> JSONValue {
+        self.values += 1
+        guard self.values <= Self.maximumValues else { throw self.problem("there are too many values") }
         switch self.current {
         case UInt8(ascii: "{"): return try self.object()
         case UInt8(ascii: "["): return try self.array()

@@ -38,6 +38,15 @@ package indirect enum JSONValue: Equatable, Sendable {
         return members.first { $0.name == name }?.value
     }
 
+    /// How many values there are in it, itself included.
+    package var valueCount: Int {
+        switch self {
+        case .null, .bool, .integer, .fraction, .string: 1
+        case .array(let elements): elements.reduce(1) { $0 + $1.valueCount }
+        case .object(let members): members.reduce(1) { $0 + $1.value.valueCount }
+        }
+    }
+
     /// This value as compact JSON text; fractions that JSON cannot write become `null`.
     package var text: String {
         var output = ""

@@ -6,6 +6,8 @@ package enum WalletBounds {
     package static let serializedBytes = 262_144
     /// Bytes of `policies`, written compactly.
     package static let policiesBytes = 65_536
+    /// JSON values in `policies`, themselves included: read again with every page of a list.
+    package static let policiesValues = 4_000
     /// Bytes of a create call's body: all installs at their largest, and the rest.
     package static let createBodyBytes = 24 * 262_144 + 131_072
     /// Bytes of every other body.
@@ -89,6 +91,8 @@ package struct NewWalletSession: Equatable, Sendable {
             if case .object = policies {
                 if policies.text.utf8.count > WalletBounds.policiesBytes {
                     fields.refuse("policies", "must be at most \(WalletBounds.policiesBytes) bytes")
+                } else if policies.valueCount > WalletBounds.policiesValues {
+                    fields.refuse("policies", "must have at most \(WalletBounds.policiesValues) values")
                 }
             } else {
                 fields.refuse("policies", "must be an object")
