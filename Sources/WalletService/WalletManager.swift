@@ -61,9 +61,10 @@ package final class WalletManager: WalletManagement {
         let entry = self.entry(.organizationCreated, organization.id.text, by: actor, organization.audited)
         return try await self.store.changeWallets { transaction in
             try Self.check(try transaction.organizationCount(), below: limit, "organizations")
+            // First, because what there is tells whether the ledger may begin.
+            try transaction.append(entry, to: .server)
             try transaction.put(organization)
             try transaction.append(entry, to: .organization(organization.id))
-            try transaction.append(entry, to: .server)
             return organization
         }
     }
@@ -179,8 +180,8 @@ package final class WalletManager: WalletManagement {
             if try !transaction.hasChain(chain.id) {
                 try Self.check(try transaction.chainCount(), below: limit, "chains")
             }
-            try transaction.put(chain)
             try transaction.append(entry, to: .server)
+            try transaction.put(chain)
         }
         self.nodes.forget(chain.id)
         return chain
@@ -206,8 +207,9 @@ package final class WalletManager: WalletManagement {
     package func verifyAudit(of ledger: WalletLedger) async throws -> WalletAuditVerdict {
         if let verdict = try await self.store.verifyWalletAudit(of: ledger) { return verdict }
         try await self.checkExists(ledger)
-        // Every organization's ledger has a record, that of its making.
-        let isWhole = ledger == .server
+        // Every organization's ledger has a record, that of its making, and the server's one of each organization and chain.
+        var isWhole = ledger == .server
+        if isWhole { isWhole = try await self.store.organizations().isEmpty && self.store.walletChains().isEmpty }
         return WalletAuditVerdict(verified: 0, problem: isWhole ? nil : .truncated, head: .empty)
     }
 

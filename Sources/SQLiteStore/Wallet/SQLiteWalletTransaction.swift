@@ -5,8 +5,8 @@ import SessionStore
 
 /// A transaction of the SQLite store, on the connection that writes.
 final class SQLiteWalletTransaction: WalletTransaction {
-    private let db: Database
-    private let storeKey: StoreKey
+    let db: Database
+    let storeKey: StoreKey
 
     init(_ db: Database, key: StoreKey) {
         self.db = db
@@ -237,30 +237,7 @@ final class SQLiteWalletTransaction: WalletTransaction {
         return removed + self.db.changesCount
     }
 
-    func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) throws {
-        let head = try WalletRows.head(of: ledger, self.db, key: self.storeKey)?.head ?? .empty
-        let record = WalletAuditRecord(after: head, in: ledger, entry)
-        try self.execute(
-            """
-            INSERT INTO wallet_audit (ledger, \(WalletRows.auditColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                ledger.text, record.sequence, record.at.millisecondsSinceEpoch, record.actor.name,
-                record.actor.address, record.action.rawValue, record.subject, record.details.text,
-                Data(record.previousHash), Data(record.hash),
-            ]
-        )
-        let end = WalletAuditHead(sequence: record.sequence, hash: record.hash)
-        try self.execute(
-            """
-            INSERT INTO wallet_ledger (name, sequence, hash, seal) VALUES (?, ?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, seal = excluded.seal
-            """,
-            [ledger.text, end.sequence, Data(end.hash), self.storeKey.seal(end, of: ledger.text)]
-        )
-    }
-
-    private func execute(_ sql: String, _ arguments: StatementArguments) throws {
+    func execute(_ sql: String, _ arguments: StatementArguments) throws {
         try self.db.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 

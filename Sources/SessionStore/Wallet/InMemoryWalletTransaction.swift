@@ -126,7 +126,10 @@ final class InMemoryWalletTransaction: WalletTransaction {
     }
 
     func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) {
-        let record = WalletAuditRecord(after: self.head(of: ledger) ?? .empty, in: ledger, entry)
+        let head = self.head(of: ledger)
+        let isNew = self.state.organizations.isEmpty && self.state.chains.isEmpty && self.state.ledgers.isEmpty
+        if head == nil, !entry.begins(ledger) || ledger == .server && !isNew { self.state.forged.insert(ledger) }
+        let record = WalletAuditRecord(after: head ?? .empty, in: ledger, entry)
         self.state.ledgers[ledger, default: []].append(record)
     }
 

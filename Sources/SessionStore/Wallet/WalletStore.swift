@@ -133,6 +133,10 @@ package protocol WalletTransaction {
     func prune(endedBefore time: Timestamp, limit: Int) throws -> Int
 
     /// Adds a record to the end of a ledger.
+    ///
+    /// A ledger whose end is not what this server wrote stays so, whatever is added: no later record makes it genuine.
+    /// The same goes for one that begins late: an organization's with anything but its making, and the server's although
+    /// there are organizations, chains or ledgers; so what begins the server's is recorded before it is stored.
     func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) throws
 }
 
