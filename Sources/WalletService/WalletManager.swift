@@ -208,8 +208,11 @@ package final class WalletManager: WalletManagement {
         if let verdict = try await self.store.verifyWalletAudit(of: ledger) { return verdict }
         try await self.checkExists(ledger)
         // Every organization's ledger has a record, that of its making, and the server's one of each organization and chain.
-        var isWhole = ledger == .server
-        if isWhole { isWhole = try await self.store.organizations().isEmpty && self.store.walletChains().isEmpty }
+        var isWhole = false
+        if ledger == .server {
+            let (organizations, chains) = (try await self.store.organizations(), try await self.store.walletChains())
+            isWhole = organizations.isEmpty && chains.isEmpty
+        }
         return WalletAuditVerdict(verified: 0, problem: isWhole ? nil : .truncated, head: .empty)
     }
 
@@ -242,6 +245,20 @@ package final class WalletManager: WalletManagement {
         return { transaction in
             guard try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall) == 0 else { return }
             self.quietUntil.withLock { $0 = now + .seconds(60) }
+        }
+    }
+
+    /// Throws `token_invalid` when the organization's token that `actor` called with was revoked or ended since the call
+    /// began, which may be minutes ago.
+    static func check(
+        _ actor: Actor,
+        of organization: OrganizationID,
+        now: Timestamp,
+        in transaction: any WalletTransaction
+    ) throws {
+        guard let id = actor.organizationToken else { return }
+        guard let token = try transaction.token(id, of: organization), token.isValid(now: now) else {
+            throw WalletError(.tokenInvalid)
         }
     }
 

@@ -135,7 +135,7 @@ func writeWallets() async throws {
         }
         try await store.changeWallets { transaction in
             for session in sessions {
-                try transaction.insert(session, delegation: SecretBytes(Array("delegation".utf8)))
+                try transaction.insert(session, delegation: SecretBytes(Array(session.id.text.utf8)))
                 try transaction.append(entry(.sessionCreated, session.id), to: ledger)
             }
         }

@@ -71,6 +71,10 @@ final class SQLiteWalletTransaction: WalletTransaction {
         )
     }
 
+    func chain(_ id: Int) throws -> WalletChain? {
+        try WalletRows.chains("WHERE id = ?", [id], self.db, key: self.storeKey).first
+    }
+
     func hasChain(_ id: Int) throws -> Bool { try self.count("wallet_chain WHERE id = ?", [id]) > 0 }
 
     func chainCount() throws -> Int { try self.count("wallet_chain", []) }
@@ -166,9 +170,19 @@ final class SQLiteWalletTransaction: WalletTransaction {
     }
 
     func insert(_ session: WalletSessionRecord, delegation: SecretBytes) throws {
-        guard try self.wallet(session.wallet, of: session.organization) != nil else {
+        guard let wallet = try self.wallet(session.wallet, of: session.organization) else {
             throw WalletRefusals.unknownWallet
         }
+        let permission = Data(session.permission(of: wallet, delegation: delegation.bytes))
+        guard try self.count("revoked_permission WHERE permission = ?", [permission]) == 0 else {
+            throw WalletError(.permissionRevoked)
+        }
+        // Not a unique index: the same permission may be lent again when a session has expired.
+        let active = try self.count(
+            "wallet_session WHERE permission = ? AND ends_at > ?",
+            [permission, session.createdAt.millisecondsSinceEpoch]
+        )
+        guard active == 0 else { throw WalletError(.permissionActive) }
         let sealed = try self.storeKey.seal(
             delegation,
             at: .delegation(of: session.id, session.organization, chainID: session.chainID)
@@ -177,15 +191,15 @@ final class SQLiteWalletTransaction: WalletTransaction {
             """
             INSERT INTO wallet_session (
                 id, group_id, organization, wallet, kind, workflow, session_address, session_key, chain_id, policies,
-                proof, created_at, expires_at, ends_at, data_key_sealed, delegation_sealed
-            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                proof, created_at, expires_at, ends_at, permission, data_key_sealed, delegation_sealed
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 session.id.row, session.group.row, session.organization.row, session.wallet.row,
                 session.kind.rawValue, session.workflow, session.sessionAddress.text, session.sessionKey?.row,
                 session.chainID, session.policies.text, session.proof?.storedJSON.text,
                 session.createdAt.millisecondsSinceEpoch, session.expiresAt.millisecondsSinceEpoch,
-                session.endsAt.millisecondsSinceEpoch, sealed.dataKey, sealed.content,
+                session.endsAt.millisecondsSinceEpoch, permission, sealed.dataKey, sealed.content,
             ]
         )
     }
@@ -202,6 +216,13 @@ final class SQLiteWalletTransaction: WalletTransaction {
             WHERE id = ?2
             """,
             [time.millisecondsSinceEpoch, id.row]
+        )
+        try self.execute(
+            """
+            INSERT OR IGNORE INTO revoked_permission (permission, organization)
+            SELECT permission, organization FROM wallet_session WHERE id = ?
+            """,
+            [id.row]
         )
     }
 

@@ -13,7 +13,9 @@ package final class InMemoryWalletStore: WalletStore {
         var chains: [Int: WalletChain] = [:]
         var wallets: [WalletRecord] = []
         var keys: [(record: SessionKeyRecord, privateKey: SecretBytes)] = []
-        var sessions: [(record: WalletSessionRecord, delegation: SecretBytes?)] = []
+        var sessions: [(record: WalletSessionRecord, permission: [UInt8], delegation: SecretBytes?)] = []
+        /// Permissions that were revoked, for good.
+        var revoked: [OrganizationID: Set<[UInt8]>] = [:]
         var ledgers: [WalletLedger: [WalletAuditRecord]] = [:]
         /// Ledgers that began late.
         var forged: Set<WalletLedger> = []
