@@ -10,11 +10,13 @@ extension WalletSessionProof {
     init(_ verified: VerifiedDelegation, policies: JSONValue, expiresAt: Timestamp) {
         var warnings = verified.warnings.map { Warning(code: $0.rawValue, message: $0.sentence) }
         if let warning = Warning(policies: policies) { warnings.append(warning) }
+        let isEndedByChain = verified.permission.operationsValidUntil.map { end in
+            UInt64(expiresAt.millisecondsSinceEpoch / 1000) >= end
+        }
         let end = Rule(
             kind: "end",
             text: "The session ends at \(expiresAt.iso8601).",
-            enforcedBy: verified.permission.validUntil.map { UInt64(expiresAt.millisecondsSinceEpoch / 1000) >= $0 }
-                ?? false ? .chain : .gateway
+            enforcedBy: isEndedByChain ?? false ? .chain : .gateway
         )
         self.init(
             kernelVersion: verified.version.rawValue,
@@ -96,7 +98,7 @@ extension DelegationWarning {
         switch self {
         case .signsAnything:
             "On the chain the key may sign messages for the account, outside of every rule about calls."
-        case .noTimeLimit: "What the owner signed has no end; only Daypass ends this session."
+        case .noTimeLimit: "What the owner signed has no end of user operations; only Daypass ends this session."
         case .anyTarget: "Every contract may be called."
         case .valueLimitPerCall: "A limit of value holds for each call, not for their sum."
         case .emptySelector: "A permission for calls without data also matches data that begins with four zeros."
@@ -106,6 +108,9 @@ extension DelegationWarning {
         case .rateLimitReplaceable: "The account itself can install a rate limit anew, larger."
         case .installedStateNotRead:
             "The permission was installed when the account was made; whether it still is was not read from the chain."
+        case .earlierCodeNotRead:
+            "The account may have had code before; when its nonce or root of that time is still kept, the chain refuses "
+                + "the approval."
         }
     }
 }

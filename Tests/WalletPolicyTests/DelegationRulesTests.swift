@@ -92,6 +92,35 @@ import WalletPolicy
         #expect(try verify(name).warnings == expected)
     }
 
+    /// Without code an account may still have what it kept when it had taken on code before.
+    @Test func earlierCodeIsNotKnown() throws {
+        let fixture = try Fixture.named("26")
+        let owner = try #require(PrivateKey(bytes: try fixture.json.bytes("inputs", "ownerPrivateKey")))
+        var blob = try DelegationBlob(serialized: fixture.serialized())
+        let claim = try fixture.claim()
+        for nonce: UInt64 in [0, 1, 7] {
+            var authorization = try #require(blob.authorization)
+            let signature = owner.sign(
+                CodeAuthorization.digest(
+                    chainID: authorization.chainID,
+                    delegate: authorization.delegate,
+                    nonce: nonce
+                )
+            )
+            (authorization.r, authorization.s) = (signature.r, signature.s)
+            (authorization.yParity, authorization.v, authorization.nonce) = (signature.yParity, nil, nonce)
+            blob.authorization = authorization
+            let verified = try blob.verify(
+                claim,
+                state: .undeployed(nonce: nonce),
+                rules: .everything,
+                now: Moments.now
+            )
+            let warnings = verified.warnings.map(\.rawValue)
+            #expect(warnings.contains("earlier_code_not_read") == (nonce > 0))
+        }
+    }
+
     @Test func flagsOfThePermission() throws {
         // A permission that is not for signatures is found by its identifier, though the flag is not in the blob.
         let blob = try DelegationBlob(serialized: try Fixture.named("03").serialized())

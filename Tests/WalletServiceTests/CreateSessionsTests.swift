@@ -1,4 +1,5 @@
 import DaypassTestSupport
+import EthereumPrimitives
 import Foundation
 import SQLiteStore
 import SessionModel
@@ -271,6 +272,47 @@ import WalletService
         request.policies = ["version": 1]
         let second = try await fixture.create(request).sessions[0]
         #expect(second.proof?.warnings.contains { $0.code == "policies_not_evaluated" } == true)
+    }
+
+    /// Who ends a session: the chain only by a timestamp policy that it asks about operations.
+    @Test func whoEndsTheSession() async throws {
+        let file = try DelegationFile.named("25")
+        let text = String(decoding: try #require(Data(base64Encoded: try file.installs()[0].serialized)), as: UTF8.self)
+        for (flag, enforcedBy) in [("0x0000", WalletSessionProof.Enforcer.chain), ("0x0001", .gateway)] {
+            let parts = text.components(separatedBy: "\"timestamp\"")
+            let place = try #require(parts[1].range(of: "0x0000"))
+            let changed = "\(parts[0])\"timestamp\"\(parts[1].replacingCharacters(in: place, with: flag))"
+            let blob = try DelegationBlob(serialized: Data(changed.utf8).base64EncodedString())
+            let session = try #require(EthereumAddress(file.sessionAddress))
+            let permission = Permission(policies: blob.policies, flag: .always, sessionAddress: session)
+            // The account that installs the changed permission, and not the old one.
+            let old = try #require(KernelInitCode(blob.initCode))
+            var arguments = try KernelFunctions.initialize.decodeCall(old.initialization)
+            arguments[4] = .array(
+                KernelInitCode.installing(permission.id, enableData: permission.enableData).map { .bytes($0) }
+            )
+            let code = KernelFunctions.deployWithFactory.encodeCall([
+                .address(KernelVersion.v033.factory), .bytes(KernelFunctions.initialize.encodeCall(arguments)),
+                .word(old.salt),
+            ])
+            let account = try #require(KernelInitCode(code)).address(of: .v033)
+            let serialized =
+                changed.replacingOccurrences(
+                    of: "\"initCode\":\"[^\"]*\"",
+                    with: "\"initCode\":\"\(Hex.encode(code))\"",
+                    options: .regularExpression
+                )
+                .replacingOccurrences(of: blob.account.checksummed, with: account.checksummed)
+                .replacingOccurrences(of: "0xc1617be7", with: permission.id.description)
+            let fixture = try await WalletFixture(
+                configuration: WalletServiceConfiguration(maximumLifetime: .seconds(3 * 365 * 86_400))
+            )
+            var request = try await fixture.request(file, account: WalletAddress(account))
+            request.installs[0].serialized = Data(serialized.utf8).base64EncodedString()
+            request.expiresAt = Timestamp(millisecondsSinceEpoch: 1_798_761_600_000)
+            let proof = try #require(try await fixture.create(request).sessions[0].proof)
+            #expect(proof.rules.last?.kind == "end" && proof.rules.last?.enforcedBy == enforcedBy)
+        }
     }
 
     /// Twenty-four installs, proven and stored in SQLite; the figure is for people.

@@ -4,7 +4,7 @@ import EthereumPrimitives
 package enum DelegationWarning: String, Sendable, CaseIterable {
     /// The key may sign messages for the account (ERC-1271), outside of every rule about calls.
     case signsAnything = "signs_anything"
-    /// There is no end in what the owner signed.
+    /// There is no end of user operations in what the owner signed.
     case noTimeLimit = "no_time_limit"
     /// Every contract may be called.
     case anyTarget = "any_target"
@@ -22,6 +22,8 @@ package enum DelegationWarning: String, Sendable, CaseIterable {
     case rateLimitReplaceable = "rate_limit_replaceable"
     /// The permission was installed when the account was made; whether it still is was not read from the chain.
     case installedStateNotRead = "installed_state_not_read"
+    /// The account has no code, but may have had some; what it kept of that time was not read from the chain.
+    case earlierCodeNotRead = "earlier_code_not_read"
 
     /// The warnings about a permission.
     static func about(_ permission: Permission) -> [DelegationWarning] {
@@ -32,7 +34,7 @@ package enum DelegationWarning: String, Sendable, CaseIterable {
                 if case .signatureCaller = policy.content { policy.flag != .notForSignatures } else { false }
             }
         if !limitsSignatures { warnings.insert(.signsAnything) }
-        if permission.validUntil == nil { warnings.insert(.noTimeLimit) }
+        if permission.operationsValidUntil == nil { warnings.insert(.noTimeLimit) }
         if permission.allowsAnyTarget { warnings.insert(.anyTarget) }
         for policy in permission.policies {
             switch policy.content {
@@ -82,8 +84,15 @@ extension Permission {
     }
 
     /// The earliest end in what the owner signed, in seconds since 1970; nil for none.
-    package var validUntil: UInt64? {
-        self.policies
+    ///
+    /// No session may last longer, whatever the chain asks that policy about.
+    package var validUntil: UInt64? { Self.end(self.policies) }
+
+    /// The earliest end that the chain asks about user operations, in seconds since 1970; nil for none.
+    package var operationsValidUntil: UInt64? { Self.end(self.policies.filter { $0.flag != .notForOperations }) }
+
+    private static func end(_ policies: [PermissionPolicy]) -> UInt64? {
+        policies
             .compactMap { policy in
                 if case .timestamp(_, let end) = policy.content, end > 0 { end } else { nil }
             }

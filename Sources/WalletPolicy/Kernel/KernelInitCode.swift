@@ -66,37 +66,29 @@ package struct KernelInitCode: Equatable, Sendable {
     }
 
     /// Whether everything that happens when the account is made is known: no hook, and nothing but installs of
-    /// permissions, so that the root is the one in the code.
+    /// permissions, each once, so that the root is the one in the code, the nonce stays 1, and every permission is the
+    /// one that was installed first.
+    ///
+    /// Kernel does not compute identifiers anew: an install of one that is there replaces its policies and signer and
+    /// takes the next nonce.
     package var isPlain: Bool {
         guard self.hook == .zero else { return false }
-        return self.configuration.allSatisfy { call in
-            Self.isPermissionInstall(call) || Self.isGrantedAccess(call)
+        let steps = self.configuration.map { ConfigurationStep($0) }
+        return !steps.contains(nil) && Set(steps).count == steps.count
+    }
+
+    /// How often calls install the permission `id` or let it use `execute`.
+    package func callCount(naming id: PermissionID) -> Int {
+        self.configuration.count { call in
+            switch ConfigurationStep(call) {
+            case .install(id)?, .grant(id)?: true
+            case .install?, .grant?, nil: false
+            }
         }
     }
 
-    /// Whether `call` installs one permission, without a hook.
-    private static func isPermissionInstall(_ call: [UInt8]) -> Bool {
-        guard let arguments = try? KernelFunctions.installValidations.decodeCall(call),
-            let identifiers = arguments[0].elements, let configurations = arguments[1].elements
-        else { return false }
-        return identifiers.allSatisfy { $0.word?.bytes.first == PermissionID.validationType }
-            && configurations.allSatisfy { $0.elements?[1] == .word(.zero) }
-    }
-
-    /// Whether `call` lets a permission use `execute`, by way of the implementation's own code.
-    private static func isGrantedAccess(_ call: [UInt8]) -> Bool {
-        guard let arguments = try? KernelFunctions.execute.decodeCall(call), let payload = arguments[1].content,
-            payload.count > EthereumAddress.byteCount,
-            let granted = try? KernelFunctions.grantAccess.decodeCall(payload.dropFirst(EthereumAddress.byteCount)),
-            granted[0].word?.bytes.first == PermissionID.validationType,
-            granted[1] == .selector(KernelFunctions.execute.selector)
-        else { return false }
-        return arguments[0].word == Self.delegateCallMode
-            && payload.starts(with: KernelVersion.v033.implementation.bytes)
-    }
-
     /// The execution mode of one delegate call that reverts when it fails.
-    static let delegateCallMode = Word(limbs: 0xFF << 56, 0, 0, 0)
+    fileprivate static let delegateCallMode = Word(limbs: 0xFF << 56, 0, 0, 0)
 
     /// The calls that install a permission when an account is made.
     package static func installing(_ id: PermissionID, enableData: [UInt8]) -> [[UInt8]] {
@@ -111,6 +103,43 @@ package struct KernelInitCode: Equatable, Sendable {
             .word(Self.delegateCallMode), .bytes(KernelVersion.v033.implementation.bytes + grant),
         ])
         return [install, execute]
+    }
+}
+
+/// One call that an account makes to itself when it is made, and that is known to do only this.
+private enum ConfigurationStep: Hashable {
+    /// Installs one permission at nonce 1, without a hook.
+    case install(PermissionID)
+    /// Lets a permission use `execute`, by way of the implementation's own code.
+    case grant(PermissionID)
+
+    /// Reads a call; nil when it does anything else.
+    init?(_ call: [UInt8]) {
+        if let id = Self.installed(by: call) {
+            self = .install(id)
+        } else if let id = Self.granted(by: call) {
+            self = .grant(id)
+        } else {
+            return nil
+        }
+    }
+
+    private static func installed(by call: [UInt8]) -> PermissionID? {
+        guard let arguments = try? KernelFunctions.installValidations.decodeCall(call),
+            arguments.allSatisfy({ $0.elements?.count == 1 }),
+            arguments[1].elements?[0] == .tuple([.uint(1), .word(.zero)])
+        else { return nil }
+        return arguments[0].elements?[0].word.flatMap { PermissionID(validationID: $0) }
+    }
+
+    private static func granted(by call: [UInt8]) -> PermissionID? {
+        guard let arguments = try? KernelFunctions.execute.decodeCall(call),
+            arguments[0].word == KernelInitCode.delegateCallMode, let payload = arguments[1].content,
+            payload.starts(with: KernelVersion.v033.implementation.bytes),
+            let granted = try? KernelFunctions.grantAccess.decodeCall(payload.dropFirst(EthereumAddress.byteCount)),
+            granted[1] == .selector(KernelFunctions.execute.selector), granted[2] == .bool(true)
+        else { return nil }
+        return granted[0].word.flatMap { PermissionID(validationID: $0) }
     }
 }
 

@@ -20,6 +20,13 @@ package struct PermissionID: Hashable, Sendable, CustomStringConvertible {
         self.rawValue = bytes.reduce(0) { $0 << 8 | UInt32($1) }
     }
 
+    /// Reads the validation of a permission; nil for other validations, and for more than zeros behind the four bytes,
+    /// which Kernel would take for the same permission.
+    package init?(validationID word: Word) {
+        self.rawValue = word.bytes[1..<5].reduce(0) { $0 << 8 | UInt32($1) }
+        guard self.validationID == word else { return nil }
+    }
+
     /// The four bytes.
     package var bytes: [UInt8] { [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: self.rawValue >> $0) } }
 

@@ -147,7 +147,7 @@ extension DelegationRefusal {
             case .stateOfOtherAccount: "The account says that it is another account, or on another chain."
             case .walletMismatch: "The delegation is for another account than the wallet."
             case .initCodeNotCanonical: "The account's init code is not written as a known factory takes it."
-            case .initCodeUnknownCalls: "The account's init code does more than install permissions."
+            case .initCodeUnknownCalls: "The account's init code does more than install permissions, each once."
             case .addressNotProven: "The account's address does not follow from its init code."
             case .versionMismatch: "The account is of another Kernel version than the wallet."
             case .rootMismatch: "The account's root on the chain is not the one in its init code."
@@ -157,7 +157,8 @@ extension DelegationRefusal {
             case .actionFallback: "The delegation installs another contract's code in the account."
             case .actionHook: "The delegation installs a hook."
             case .notPreinstalled: "The account's init code does not install this permission."
-            case .preinstalledAndSigned: "The delegation claims to be installed already, and carries an approval too."
+            case .preinstalledAndSigned:
+                "The delegation is installed when the account is made, and carries an approval too."
             case .authorizationMissing: "The account has no code yet and no authorization to take on Kernel's."
             case .authorizationUnexpected: "The account is made by a factory, yet the delegation has an authorization."
             case .authorizationOtherChain: "The authorization is for another chain."

@@ -58,6 +58,8 @@ extension DelegationBlob {
         if case .kernel(let kernel) = state {
             // The chain knows best; but an address that does not follow from the code needs its root to agree.
             guard version != nil || kernel.root == code.root else { throw DelegationRefusal(.rootMismatch, at: path) }
+            // What was installed when it was made is not asked, so it must be known from the code.
+            guard !self.isPreinstalled || code.isPlain else { throw DelegationRefusal(.initCodeUnknownCalls, at: path) }
             return ProvenAccount(
                 version: kernel.version,
                 root: kernel.root,

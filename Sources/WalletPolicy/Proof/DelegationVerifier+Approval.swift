@@ -16,10 +16,13 @@ extension DelegationBlob {
         guard self.enableSignature == nil else {
             throw DelegationRefusal(.preinstalledAndSigned, at: "enableSignature")
         }
-        let calls = account.initCode?.configuration ?? []
+        guard let code = account.initCode else { throw DelegationRefusal(.notPreinstalled, at: "isPreInstalled") }
         for permission in candidates {
             let expected = KernelInitCode.installing(permission.id, enableData: permission.enableData)
-            if expected.allSatisfy({ calls.contains($0) }) {
+            // No other call may be about it: a later one would replace what an earlier one installed.
+            if code.callCount(naming: permission.id) == expected.count,
+                expected.allSatisfy({ code.configuration.contains($0) })
+            {
                 return ProvenApproval(permission: permission, digest: nil, approval: .preinstalled)
             }
         }
@@ -34,6 +37,11 @@ extension DelegationBlob {
     ) throws(DelegationRefusal) -> ProvenApproval {
         guard let bytes = self.enableSignature else {
             throw DelegationRefusal(.signatureMissing, at: "enableSignature")
+        }
+        // What the account installs when it is made, an approval at nonce 1 cannot enable.
+        let candidates = candidates.filter { account.initCode?.callCount(naming: $0.id) ?? 0 == 0 }
+        guard !candidates.isEmpty else {
+            throw DelegationRefusal(.preinstalledAndSigned, at: "accountParams.initCode")
         }
         let signature = try OwnerSignature(bytes, of: account.root)
         var refusal = DelegationRefusal(.signatureNotByOwner, at: "enableSignature")
@@ -55,6 +63,21 @@ extension DelegationBlob {
     }
 }
 
+extension AccountRoot {
+    /// Whose ECDSA key approves; refuses roots that are owned otherwise, or by nobody who is known.
+    @discardableResult
+    func checkOwner(at path: String) throws(DelegationRefusal) -> EthereumAddress {
+        switch self.kind {
+        case .passkey: throw DelegationRefusal(.rootUnsupportedPasskey, at: path)
+        case .weighted: throw DelegationRefusal(.rootUnsupportedWeighted, at: path)
+        case nil: throw DelegationRefusal(.rootUnknown, at: path)
+        case .ecdsa, .multiChainECDSA, .accountKey: break
+        }
+        guard let owner = self.owner else { throw DelegationRefusal(.rootUnknown, at: path) }
+        return owner
+    }
+}
+
 /// The owner's signature in the forms that the root's validator takes.
 struct OwnerSignature {
     /// Digests in a proof at most: as many as a tree of 2^32 leaves needs.
@@ -68,13 +91,7 @@ struct OwnerSignature {
     private let merkle: (root: Word, proof: [Word])?
 
     init(_ bytes: [UInt8], of root: AccountRoot) throws(DelegationRefusal) {
-        switch root.kind {
-        case .passkey: throw DelegationRefusal(.rootUnsupportedPasskey, at: "enableSignature")
-        case .weighted: throw DelegationRefusal(.rootUnsupportedWeighted, at: "enableSignature")
-        case nil: throw DelegationRefusal(.rootUnknown, at: "enableSignature")
-        case .ecdsa, .multiChainECDSA, .accountKey: break
-        }
-        guard let owner = root.owner else { throw DelegationRefusal(.rootUnknown, at: "enableSignature") }
+        let owner = try root.checkOwner(at: "enableSignature")
         let hasProof = root.kind == .multiChainECDSA && bytes.count != RecoverableSignature.byteCount
         do throws(RecoverableSignature.Problem) {
             self.signature = try RecoverableSignature(

@@ -23,6 +23,7 @@ extension DelegationBlob {
         }
         try self.checkAction()
         let authorization = try self.proveAuthorization(claim, account, state)
+        try account.root.checkOwner(at: self.isPreinstalled ? "isPreInstalled" : "enableSignature")
         let approved =
             try self.isPreinstalled
             ? self.provePreinstalled(candidates, account)
@@ -44,6 +45,8 @@ extension DelegationBlob {
             warnings: DelegationWarning.about(approved.permission)
         )
         if self.isPreinstalled, account.proof == .chain { result.warnings.append(.installedStateNotRead) }
+        // An account's first authorization raises its nonce from 0: only then is there surely nothing kept.
+        if let authorization, authorization.nonce > 0 { result.warnings.append(.earlierCodeNotRead) }
         try Self.checkExpiry(claim.expiresAt, approved.permission, rules, now: now)
         if approved.permission.allowsAnyTarget, !rules.allowsWildcardTargets {
             throw DelegationRefusal(.wildcardTarget, at: "permissionParams.policies")
