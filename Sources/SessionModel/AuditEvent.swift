@@ -75,6 +75,11 @@ package struct Actor: Equatable, Sendable {
     /// Whether it owns every session: the admin, and whoever calls without a credential where that is allowed.
     package var ownsEverySession: Bool { self.name == "admin" || self.name == "local" }
 
+    /// The organization's token that it called with; nil for everybody else.
+    package var organizationToken: OrganizationTokenID? {
+        self.name.hasPrefix("token:") ? OrganizationTokenID(self.name.dropFirst(6)) : nil
+    }
+
     /// The server itself: expiry and forgetting.
     package static let system = Actor(name: "system", address: "")
 }

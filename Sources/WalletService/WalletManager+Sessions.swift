@@ -18,13 +18,14 @@ extension WalletManager {
         guard let sessionAddress, let session = EthereumAddress(sessionAddress), problems.isEmpty else {
             throw WalletError(.invalidRequest, details: problems)
         }
-        let proofs: [WalletSessionProof?]
+        var proofs: [WalletSessionProof?] = request.installs.map { _ in nil }
+        var chains: [WalletChain] = []
         switch wallet.kind {
         case .kernel:
-            proofs = try await self.prove(request, sessionAddress: session, wallet, organization, now: now, by: actor)
+            chains = try await self.store.walletChains(request.installs.map(\.chainID))
+            proofs = try await self.prove(request, session, wallet, organization, chains, now: now, by: actor)
         case .opaque:
             try self.checkEnd(request.expiresAt, now: now)
-            proofs = request.installs.map { _ in nil }
         }
         let drafts = self.sessions(request, sessionAddress: sessionAddress, wallet, proofs, now: now)
         let entries = zip(drafts, request.installs)
@@ -33,11 +34,20 @@ extension WalletManager {
             }
         let limit = self.configuration.maxActiveSessions
         let prune = self.pruning(now: now)
-        return try await self.store.changeWallets { transaction in
+        return try await self.store.changeWallets { [clock, chains] transaction in
+            // Since the call began minutes may have passed: its token may be revoked, and the session's end may be over.
+            let time = clock()
+            try Self.check(actor, of: organizationID, now: time, in: transaction)
+            try self.checkEnd(request.expiresAt, now: time)
             // Since the proof the organization may have become stricter, and the wallet may have gone.
             guard try transaction.organization(organizationID) == organization,
                 try transaction.wallet(wallet.id, of: organizationID) == wallet
             else { throw WalletError(.conflict, "The organization or the wallet was changed meanwhile. Try again.") }
+            for chain in chains {
+                guard try transaction.chain(chain.id)?.node == chain.node else {
+                    throw WalletError(.conflict, "The chain \(chain.id) was changed meanwhile. Try again.")
+                }
+            }
             try prune(transaction)
             let active = try transaction.activeSessionCount(of: organizationID, now: now)
             try Self.check(active, adding: drafts.count, below: limit, "active sessions")
@@ -88,7 +98,8 @@ extension WalletManager {
     ) async throws -> WalletSessionRecord {
         let now = self.clock()
         let entry = self.entry(.sessionRevoked, id.text, by: actor)
-        return try await self.store.changeWallets { transaction in
+        return try await self.store.changeWallets { [clock] transaction in
+            try Self.check(actor, of: organization, now: clock(), in: transaction)
             guard var session = try transaction.session(id, of: organization) else { throw Self.unknownSession }
             guard session.state(now: now) == .active else { throw WalletError(.sessionEnded) }
             try transaction.revoke(id, at: now)
@@ -110,7 +121,8 @@ extension WalletManager {
         let now = self.clock()
         let entry = self.entry(.delegationRead, id.text, by: actor)
         // Recorded first: nothing is handed out that no record tells of.
-        try await self.store.changeWallets { transaction in
+        try await self.store.changeWallets { [clock] transaction in
+            try Self.check(actor, of: organization, now: clock(), in: transaction)
             guard let session = try transaction.session(id, of: organization), session.state(now: now) == .active else {
                 throw WalletError(.sessionEnded)
             }
@@ -127,16 +139,17 @@ extension WalletManager {
     /// What is proven of each install; throws with every install's problem, after recording the refusal.
     private func prove(
         _ request: NewWalletSession,
-        sessionAddress: EthereumAddress,
+        _ sessionAddress: EthereumAddress,
         _ wallet: WalletRecord,
         _ organization: Organization,
+        _ chains: [WalletChain],
         now: Timestamp,
         by actor: Actor
     ) async throws -> [WalletSessionProof?] {
         guard let address = wallet.address.flatMap({ EthereumAddress($0) }) else { throw WalletError(.internalError) }
         let prover = InstallProver(
             nodes: self.nodes,
-            chains: try await self.store.walletChains(request.installs.map(\.chainID)),
+            chains: chains,
             rules: DelegationRules(organization, maximumLifetime: self.configuration.maximumLifetime),
             now: now
         )
@@ -172,7 +185,7 @@ extension WalletManager {
         throw WalletError(first.problem.code, details: details)
     }
 
-    /// The end of an opaque wallet's session, of which nothing else is known.
+    /// Throws when the session would be over already, or last too long.
     private func checkEnd(_ expiresAt: Timestamp, now: Timestamp) throws {
         let reason: DelegationRefusal.Reason
         if expiresAt <= now {

@@ -104,8 +104,9 @@ extension WalletManager {
         )
         let limit = self.configuration.maxSessionKeys
         let prune = self.pruning(now: now)
-        return try await self.store.changeWallets { transaction in
+        return try await self.store.changeWallets { [clock] transaction in
             guard try transaction.organization(organization) != nil else { throw WalletRefusals.unknownOrganization }
+            try Self.check(actor, of: organization, now: clock(), in: transaction)
             try prune(transaction)
             try Self.check(try transaction.sessionKeyCount(of: organization), below: limit, "session keys")
             try transaction.insert(record, privateKey: SecretBytes(key.secretBytes))

@@ -61,9 +61,10 @@ package final class WalletManager: WalletManagement {
         let entry = self.entry(.organizationCreated, organization.id.text, by: actor, organization.audited)
         return try await self.store.changeWallets { transaction in
             try Self.check(try transaction.organizationCount(), below: limit, "organizations")
+            // First, because what there is tells whether the ledger may begin.
+            try transaction.append(entry, to: .server)
             try transaction.put(organization)
             try transaction.append(entry, to: .organization(organization.id))
-            try transaction.append(entry, to: .server)
             return organization
         }
     }
@@ -179,8 +180,8 @@ package final class WalletManager: WalletManagement {
             if try !transaction.hasChain(chain.id) {
                 try Self.check(try transaction.chainCount(), below: limit, "chains")
             }
-            try transaction.put(chain)
             try transaction.append(entry, to: .server)
+            try transaction.put(chain)
         }
         self.nodes.forget(chain.id)
         return chain
@@ -206,8 +207,12 @@ package final class WalletManager: WalletManagement {
     package func verifyAudit(of ledger: WalletLedger) async throws -> WalletAuditVerdict {
         if let verdict = try await self.store.verifyWalletAudit(of: ledger) { return verdict }
         try await self.checkExists(ledger)
-        // Every organization's ledger has a record, that of its making.
-        let isWhole = ledger == .server
+        // Every organization's ledger has a record, that of its making, and the server's one of each organization and chain.
+        var isWhole = false
+        if ledger == .server {
+            let (organizations, chains) = (try await self.store.organizations(), try await self.store.walletChains())
+            isWhole = organizations.isEmpty && chains.isEmpty
+        }
         return WalletAuditVerdict(verified: 0, problem: isWhole ? nil : .truncated, head: .empty)
     }
 
@@ -240,6 +245,20 @@ package final class WalletManager: WalletManagement {
         return { transaction in
             guard try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall) == 0 else { return }
             self.quietUntil.withLock { $0 = now + .seconds(60) }
+        }
+    }
+
+    /// Throws `token_invalid` when the organization's token that `actor` called with was revoked or ended since the call
+    /// began, which may be minutes ago.
+    static func check(
+        _ actor: Actor,
+        of organization: OrganizationID,
+        now: Timestamp,
+        in transaction: any WalletTransaction
+    ) throws {
+        guard let id = actor.organizationToken else { return }
+        guard let token = try transaction.token(id, of: organization), token.isValid(now: now) else {
+            throw WalletError(.tokenInvalid)
         }
     }
 

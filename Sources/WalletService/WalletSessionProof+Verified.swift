@@ -9,16 +9,7 @@ extension WalletSessionProof {
     /// says so.
     init(_ verified: VerifiedDelegation, policies: JSONValue, expiresAt: Timestamp) {
         var warnings = verified.warnings.map { Warning(code: $0.rawValue, message: $0.sentence) }
-        if case .object(let members) = policies, members.contains(where: { !$0.name.hasPrefix("x-") }) {
-            warnings.append(
-                Warning(
-                    code: "policies_not_evaluated",
-                    message:
-                        "The policies of the request are kept, but nothing evaluates them yet: only what the owner "
-                        + "signed limits the session key."
-                )
-            )
-        }
+        if let warning = Warning(policies: policies) { warnings.append(warning) }
         let end = Rule(
             kind: "end",
             text: "The session ends at \(expiresAt.iso8601).",

@@ -98,8 +98,15 @@ func writeWallets() async throws {
     guard let address = WalletAddress("0x" + String(repeating: "1", count: 40)) else {
         preconditionFailure("constants are well-formed")
     }
+    let made = WalletAuditEntry(
+        at: organization.createdAt,
+        actor: actor,
+        action: .organizationCreated,
+        subject: organization.id.text
+    )
     try await store.changeWallets { transaction in
         try transaction.put(organization)
+        try transaction.append(made, to: ledger)
         try transaction.insert(wallet)
     }
     while true {
@@ -128,7 +135,7 @@ func writeWallets() async throws {
         }
         try await store.changeWallets { transaction in
             for session in sessions {
-                try transaction.insert(session, delegation: SecretBytes(Array("delegation".utf8)))
+                try transaction.insert(session, delegation: SecretBytes(Array(session.id.text.utf8)))
                 try transaction.append(entry(.sessionCreated, session.id), to: ledger)
             }
         }

@@ -200,8 +200,9 @@ def test_a_session_and_its_revocation(browser, console):
 
 def test_sessions_by_pages(browser, console):
     record = console.wallets.organization()
-    for _ in range(22):
-        record.create(GOOD)
+    opaque = record.wallet(None, "opaque")
+    for number in range(22):
+        record.create(GOOD, walletId=opaque, installs=[{"chainId": 84532, "serialized": f"delegation {number}"}])
     browser.go(console.base, f"/console/organizations/{record.id}")
     rows = "document.querySelector('section table tbody').rows.length"
     assert browser.evaluate(rows) == 20

@@ -66,7 +66,7 @@ def wallets(tmp_path_factory, clock):
         node.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def strict(wallets):
     """An organization with the default rules."""
     organization = wallets.organization()
@@ -74,7 +74,7 @@ def strict(wallets):
     organization.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def lenient(wallets):
     """One whose delegations may allow whatever can be allowed."""
     organization = wallets.organization(allowDelegatecall=True, allowWildcard=True)
@@ -435,7 +435,9 @@ def test_a_node_of_another_chain(wallets, lenient, node, clock):
     finally:
         clock.ahead(-61)
         node.chain_id = 84532
-    assert lenient.create(GOOD)
+    again = wallets.organization()
+    assert again.create(GOOD)
+    again.close()
 
 
 def test_a_node_that_never_answers(lenient, node):
@@ -566,7 +568,14 @@ def test_guessing_is_slowed_down(wallets, strict, address):
 
 def test_lists_and_revocation(wallets):
     organization = wallets.organization()
-    made = [organization.create(GOOD, workflowId=f"flow {n}")["sessions"][0]["id"] for n in range(5)]
+    opaque = organization.wallet(None, "opaque")
+    bodies = [
+        organization.body(
+            GOOD, walletId=opaque, workflowId=f"flow {n}", installs=[{"chainId": 84532, "serialized": f"blob {n}"}]
+        )
+        for n in range(5)
+    ]
+    made = [organization.create(body=body)["sessions"][0]["id"] for body in bodies]
     page = organization.api.get(f"{organization.path}/sessions", params={"limit": 2}).json()
     assert (page["limit"], page["offset"], page["hasMore"]) == (2, 0, True)
     names = ["id", "walletId", "workflowId", "sessionAddress", "policies", "createdAt", "expiresAt", "chainId"]
@@ -582,6 +591,13 @@ def test_lists_and_revocation(wallets):
     assert made[0] not in [each["id"] for each in organization.sessions()]
     shown = organization.api.get(f"{organization.path}/sessions/{made[0]}").json()
     assert shown["state"] == "revoked" and shown["revokedAt"] == revoked.json()["revokedAt"]
+    # What is lent is not lent twice, and what was revoked stays so, whoever kept a copy.
+    refused(post(organization, bodies[1]), 409, 40904)
+    refused(post(organization, bodies[0]), 409, 40905)
+    kernel = organization.create(GOOD)["sessions"][0]["id"]
+    refused(post(organization, organization.body(GOOD)), 409, 40904)
+    organization.api.delete(f"{organization.path}/sessions/{kernel}")
+    refused(post(organization, organization.body(GOOD)), 409, 40905)
     organization.close()
 
 
@@ -628,8 +644,12 @@ def test_twenty_four_installs(wallets, lenient):
     times = []
     used = seconds_used()
     for _ in range(5):
+        # The same permissions are lent once in an organization.
+        organization = wallets.organization(allowDelegatecall=True, allowWildcard=True)
+        body = organization.body(GOOD, installs=installs)
         started = time.perf_counter()
-        made = lenient.create(body=body)
+        made = organization.create(body=body)
+        organization.close()
         times.append((time.perf_counter() - started) * 1e3)
         assert [each["chainId"] for each in made["sessions"]] == list(numbers)
     used = (seconds_used() - used) * 1e3 / 5
@@ -816,6 +836,7 @@ def test_the_audit_trail_shows_what_was_changed(start_server, tmp_path, clock):
         "truncated": (f"delete from wallet_audit {where} = {last};", last),
         # Everything computed anew, but for the seal, which takes the server's key.
         "head_forged": ("".join(script), None),
+        "truncated ": (f"delete from wallet_ledger where name = '{organization.id}';", last + 1),
     }
     for reason, (statements, place) in cases.items():
         for rest in database.parent.glob(database.name + "-*"):
@@ -825,10 +846,15 @@ def test_the_audit_trail_shows_what_was_changed(start_server, tmp_path, clock):
             connection.executescript(statements)
         wallets.server = wallets.server.restarted()
         broken = verify("--json")
+        # An ordinary record makes nothing whole.
+        with wallets.server.client(TOKEN) as client:
+            path = f"/admin/v1/organizations/{organization.id}/tokens"
+            assert client.post(path, json={"label": "later", "scopes": ["read"]}).status_code == 201
+        assert verify().returncode == 1, reason
         wallets.server.stop()
         assert broken.returncode == 1, (reason, broken.stdout)
         verdict = json.loads(broken.stdout)
-        assert verdict["intact"] is False and verdict["problem"]["reason"] == reason, verdict
+        assert verdict["intact"] is False and verdict["problem"]["reason"] == reason.strip(), verdict
         assert place is None or verdict["problem"]["sequence"] == place
         assert "not whole from record" in broken.stderr
     for node in wallets.nodes.values():

@@ -26,7 +26,9 @@ struct RandomWalletCalls {
             let ledger =
                 self.organizations.randomElement(using: &self.generator)
                 .map { WalletLedger.organization($0.id) } ?? .server
-            let entry = self.samples.entry(.sessionCreated, "round \(round)")
+            var drawn = self.samples.entry(.organizationCreated, ledger.text)
+            drawn.details = ["round": .integer(round)]
+            let entry = drawn
             func outcome(_ store: any WalletStore) async throws -> String {
                 do {
                     return try await store.changeWallets { transaction in

@@ -41,7 +41,7 @@ import Testing
             let key = samples.sessionKey(of: organization.id)
             let sessions = (0..<2).map { _ in samples.session(of: wallet, key: key) }
             let chain = samples.chain(84_532)
-            let entry = samples.entry(.sessionCreated, "ws")
+            let entry = samples.entry(.organizationCreated, organization.id.text)
             try await store.changeWallets { transaction in
                 try transaction.put(organization)
                 try transaction.insert(wallet)
@@ -166,6 +166,8 @@ import Testing
                 .headForged, 2
             ),
             ("UPDATE wallet_ledger SET seal = zeroblob(32)", .headForged, 3),
+            ("DELETE FROM wallet_ledger", .truncated, 3),
+            ("DELETE FROM wallet_ledger; DELETE FROM wallet_audit WHERE sequence = 3", .truncated, 2),
         ] as [(String, WalletAuditVerifier.Problem, Int)]
     )
     func tamperingIsFound(sql: String, problem: WalletAuditVerifier.Problem, verified: Int) async throws {
@@ -177,6 +179,37 @@ import Testing
         let verdict = try await reopened.verifyWalletAudit(of: content.ledger)
         #expect(verdict?.problem == problem)
         #expect(verdict?.verified == verified)
+        // An ordinary record does not make it whole.
+        try await Self.append(to: content.ledger, in: reopened)
+        let later = try await reopened.verifyWalletAudit(of: content.ledger)
+        #expect(later?.isIntact == false)
+        if problem == .truncated || problem == .headForged {
+            #expect(try await reopened.walletAuditHead(of: content.ledger)?.isGenuine == false)
+        }
+        try reopened.close()
+    }
+
+    private static func append(to ledger: WalletLedger, in store: SQLiteSessionStore) async throws {
+        let entry = SampleWallets(seed: 8).entry(.sessionRevoked, "ws")
+        try await store.changeWallets { try $0.append(entry, to: ledger) }
+    }
+
+    /// A ledger does not begin anew once there is something that it should tell of.
+    @Test(arguments: ["DELETE FROM wallet_audit; DELETE FROM wallet_ledger", "DELETE FROM wallet_ledger"])
+    func aRemovedLedgerStaysLost(sql: String) async throws {
+        let fixture = try StoreFixture()
+        let content = try await Content(in: fixture.store)
+        try fixture.store.close()
+        try await Self.edit(fixture, sql)
+        let reopened = try SQLiteSessionStore(in: fixture.directory)
+        let isEmpty = sql.contains("wallet_audit")
+        let verdict = try await reopened.verifyWalletAudit(of: content.ledger)
+        #expect(verdict?.problem == (isEmpty ? nil : .truncated))
+        #expect(verdict?.verified == (isEmpty ? nil : 3))
+        for ledger in [content.ledger, .server] {
+            for _ in 0..<2 { try await Self.append(to: ledger, in: reopened) }
+            #expect(try await reopened.verifyWalletAudit(of: ledger)?.problem == .headForged)
+        }
         try reopened.close()
     }
 
@@ -216,6 +249,9 @@ import Testing
         let verdict = try await reopened.verifyWalletAudit(of: content.ledger)
         #expect(verdict?.problem == .headForged)
         #expect(verdict?.verified == 3)
+        try await Self.append(to: content.ledger, in: reopened)
+        let later = try await reopened.verifyWalletAudit(of: content.ledger)
+        #expect(later?.problem == .headForged && later?.verified == 4)
         try reopened.close()
     }
 

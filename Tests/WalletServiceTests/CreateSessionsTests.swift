@@ -167,14 +167,16 @@ import WalletService
     /// The node's chain is asked for once a minute, and again when the node is changed.
     @Test func theNodesChainIsRemembered() async throws {
         let fixture = try await WalletFixture()
-        let request = try await fixture.request(try .named("01"))
+        var request = try await fixture.request(try .named("01"))
         func asked() -> Int { fixture.node.asked.count { $0 == "eth_chainId" } }
-        _ = try await fixture.create(request)
-        _ = try await fixture.create(request)
-        #expect(asked() == 1)
-        fixture.clock.advance(by: .seconds(61))
-        _ = try await fixture.create(request)
-        #expect(asked() == 2)
+        for (wait, count) in [(0, 1), (2, 1), (61, 2)] {
+            fixture.clock.advance(by: .seconds(wait))
+            request.expiresAt = fixture.clock.timestamp + .seconds(1)
+            _ = try await fixture.create(request)
+            #expect(asked() == count)
+        }
+        fixture.clock.advance(by: .seconds(2))
+        request.expiresAt = fixture.clock.timestamp + .seconds(1)
         let url = ChainURL("https://other.example/1")
         let chain = WalletChain(id: request.installs[0].chainID, name: "x", node: url)
         _ = try await fixture.manager.put(chain, by: fixture.admin)
@@ -237,7 +239,7 @@ import WalletService
         request.expiresAt = fixture.clock.timestamp + .seconds(60)
         let sessions = try await fixture.create(request).sessions
         #expect(fixture.node.asked.isEmpty)
-        #expect(sessions.allSatisfy { $0.proof == nil })
+        #expect(sessions.allSatisfy { $0.proof == nil && $0.warnings.isEmpty })
         func read(_ index: Int) async throws -> String {
             try await fixture.manager.delegation(of: sessions[index].id, in: organization, by: fixture.admin)
         }
@@ -264,6 +266,8 @@ import WalletService
         let first = try await fixture.create(request).sessions[0]
         #expect(first.policies == request.policies)
         #expect(first.proof?.warnings.contains { $0.code == "policies_not_evaluated" } == false)
+        fixture.clock.advance(by: .seconds(86_400))
+        request.expiresAt = fixture.clock.timestamp + .seconds(60)
         request.policies = ["version": 1]
         let second = try await fixture.create(request).sessions[0]
         #expect(second.proof?.warnings.contains { $0.code == "policies_not_evaluated" } == true)
@@ -281,6 +285,8 @@ import WalletService
         try await fixture.addChains(request.installs)
         var times: [Duration] = []
         for _ in 0..<5 {
+            request.expiresAt = fixture.clock.timestamp + .seconds(1)
+            defer { fixture.clock.advance(by: .seconds(1)) }
             let start = ContinuousClock.now
             let created = try await fixture.create(request)
             times.append(ContinuousClock.now - start)
@@ -288,12 +294,16 @@ import WalletService
         }
         print("24 preinstalled installs proven and stored: \(times.sorted()[2]) (median of 5)")
         // Approvals are dearer: each is a signature to recover.
-        let approved = try await fixture.request(try .named("31"))
+        var approved = try await fixture.request(try .named("31"))
         let start = ContinuousClock.now
-        for _ in 0..<8 { _ = try await fixture.create(approved) }
+        for _ in 0..<8 {
+            fixture.clock.advance(by: .seconds(1))
+            approved.expiresAt = fixture.clock.timestamp + .seconds(1)
+            _ = try await fixture.create(approved)
+        }
         print("8 x 3 installs approved by a Merkle root: \(ContinuousClock.now - start)")
-        let page = try await fixture.manager.sessions(of: fixture.organization.id, wallet: nil, limit: 100, offset: 100)
-        #expect(page.items.count == 44 && !page.hasMore)
+        let page = try await fixture.manager.sessions(of: fixture.organization.id, wallet: nil, limit: 2, offset: 2)
+        #expect(page.items.count == 1 && !page.hasMore)
         #expect(try await fixture.manager.verifyAudit(of: fixture.ledger).isIntact)
         // At most the configured number of questions at once.
         #expect(fixture.node.mostUnderWay <= 16)

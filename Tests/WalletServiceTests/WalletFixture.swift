@@ -92,12 +92,18 @@ final class ScriptedNode: ChainNode {
         var asked: [String] = []
         var underWay = 0
         var mostUnderWay = 0
+        /// What happens elsewhere while the node is asked for the first time.
+        var meanwhile: (@Sendable () async throws -> Void)?
     }
 
     let script = Mutex(Script())
 
     func answer(_ method: String, _ result: Result<JSONValue, NodeFailure>) {
         self.script.withLock { $0.answers[method] = result }
+    }
+
+    func meanwhile(_ body: @escaping @Sendable () async throws -> Void) {
+        self.script.withLock { $0.meanwhile = body }
     }
 
     var mostUnderWay: Int { self.script.withLock { $0.mostUnderWay } }
@@ -110,6 +116,11 @@ final class ScriptedNode: ChainNode {
             script.underWay += 1
             script.mostUnderWay = max(script.mostUnderWay, script.underWay)
         }
+        let meanwhile = self.script.withLock { script in
+            defer { script.meanwhile = nil }
+            return script.meanwhile
+        }
+        do { try await meanwhile?() } catch { throw .unreachable }
         await Task.yield()
         defer { self.script.withLock { $0.underWay -= 1 } }
         var key = method

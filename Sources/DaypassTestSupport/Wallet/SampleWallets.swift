@@ -119,7 +119,7 @@ package struct SampleWallets {
             owner: self.address(),
             nonce: 1,
             permissionID: "0xc1617be7",
-            digest: nil,
+            digest: "0x" + String(repeating: "0", count: 52) + String(self.next() + 100_000_000_000),
             warnings: [.init(code: "signs_anything", message: "The key may sign messages.")],
             rules: [.init(kind: "end", text: "Ends.", enforcedBy: .gateway)]
         )

@@ -173,7 +173,7 @@ extension WalletStoreConformance {
         var samples = SampleWallets()
         let (organization, wallet) = try await self.prepare(&samples)
         let sessions = (0..<20).map { _ in samples.session(of: wallet) }
-        let entry = samples.entry(.sessionCreated, "ws")
+        let entry = samples.entry(.organizationCreated, organization.id.text)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for session in sessions {
                 group.addTask {
@@ -213,6 +213,14 @@ extension WalletStoreConformance {
         try self.expect(verdict, WalletAuditVerdict(verified: 3, problem: nil, head: end), "the verdict")
         let server = try await self.store.walletAudit(of: .server, before: nil, limit: 10)
         try self.expect(server.count, 1, "ledgers do not mix")
+        // One that begins late has lost its beginning.
+        let late = WalletLedger.organization(samples.organization().id)
+        for _ in 0..<2 { try await self.change { try $0.append(entries[1], to: late) } }
+        for (ledger, count) in [(late, 2), (.server, 1)] {
+            let verdict = try await self.store.verifyWalletAudit(of: ledger)
+            try self.expect(verdict?.problem, .headForged, "\(ledger) began late")
+            try self.expect(verdict?.verified, count, "its records")
+        }
     }
 
     func pagesAuditRecords() async throws {

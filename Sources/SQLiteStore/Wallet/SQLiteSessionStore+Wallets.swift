@@ -171,7 +171,12 @@ extension SQLiteSessionStore: WalletStore {
 
     package func verifyWalletAudit(of ledger: WalletLedger) async throws -> WalletAuditVerdict? {
         try await self.read { [key] db in
-            guard let end = try WalletRows.head(of: ledger, db, key: key) else { return nil }
+            let stored = try WalletRows.head(of: ledger, db, key: key)
+            // Records without an end are a ledger whose end was removed.
+            let hasRecords = try WalletRows.lastRecord(of: ledger, db) != nil
+            guard let end = stored ?? (hasRecords ? StoredAuditHead(head: .empty, isGenuine: false) : nil) else {
+                return nil
+            }
             var verifier = WalletAuditVerifier(ledger: ledger)
             func verdict(_ problem: WalletAuditVerifier.Problem?) -> WalletAuditVerdict {
                 WalletAuditVerdict(verified: verifier.verified, problem: problem, head: end.head)

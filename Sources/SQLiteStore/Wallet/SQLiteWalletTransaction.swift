@@ -5,8 +5,8 @@ import SessionStore
 
 /// A transaction of the SQLite store, on the connection that writes.
 final class SQLiteWalletTransaction: WalletTransaction {
-    private let db: Database
-    private let storeKey: StoreKey
+    let db: Database
+    let storeKey: StoreKey
 
     init(_ db: Database, key: StoreKey) {
         self.db = db
@@ -69,6 +69,10 @@ final class SQLiteWalletTransaction: WalletTransaction {
                 token.revokedAt?.millisecondsSinceEpoch,
             ]
         )
+    }
+
+    func chain(_ id: Int) throws -> WalletChain? {
+        try WalletRows.chains("WHERE id = ?", [id], self.db, key: self.storeKey).first
     }
 
     func hasChain(_ id: Int) throws -> Bool { try self.count("wallet_chain WHERE id = ?", [id]) > 0 }
@@ -166,9 +170,19 @@ final class SQLiteWalletTransaction: WalletTransaction {
     }
 
     func insert(_ session: WalletSessionRecord, delegation: SecretBytes) throws {
-        guard try self.wallet(session.wallet, of: session.organization) != nil else {
+        guard let wallet = try self.wallet(session.wallet, of: session.organization) else {
             throw WalletRefusals.unknownWallet
         }
+        let permission = Data(session.permission(of: wallet, delegation: delegation.bytes))
+        guard try self.count("revoked_permission WHERE permission = ?", [permission]) == 0 else {
+            throw WalletError(.permissionRevoked)
+        }
+        // Not a unique index: the same permission may be lent again when a session has expired.
+        let active = try self.count(
+            "wallet_session WHERE permission = ? AND ends_at > ?",
+            [permission, session.createdAt.millisecondsSinceEpoch]
+        )
+        guard active == 0 else { throw WalletError(.permissionActive) }
         let sealed = try self.storeKey.seal(
             delegation,
             at: .delegation(of: session.id, session.organization, chainID: session.chainID)
@@ -177,15 +191,15 @@ final class SQLiteWalletTransaction: WalletTransaction {
             """
             INSERT INTO wallet_session (
                 id, group_id, organization, wallet, kind, workflow, session_address, session_key, chain_id, policies,
-                proof, created_at, expires_at, ends_at, data_key_sealed, delegation_sealed
-            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                proof, created_at, expires_at, ends_at, permission, data_key_sealed, delegation_sealed
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 session.id.row, session.group.row, session.organization.row, session.wallet.row,
                 session.kind.rawValue, session.workflow, session.sessionAddress.text, session.sessionKey?.row,
                 session.chainID, session.policies.text, session.proof?.storedJSON.text,
                 session.createdAt.millisecondsSinceEpoch, session.expiresAt.millisecondsSinceEpoch,
-                session.endsAt.millisecondsSinceEpoch, sealed.dataKey, sealed.content,
+                session.endsAt.millisecondsSinceEpoch, permission, sealed.dataKey, sealed.content,
             ]
         )
     }
@@ -202,6 +216,13 @@ final class SQLiteWalletTransaction: WalletTransaction {
             WHERE id = ?2
             """,
             [time.millisecondsSinceEpoch, id.row]
+        )
+        try self.execute(
+            """
+            INSERT OR IGNORE INTO revoked_permission (permission, organization)
+            SELECT permission, organization FROM wallet_session WHERE id = ?
+            """,
+            [id.row]
         )
     }
 
@@ -237,30 +258,7 @@ final class SQLiteWalletTransaction: WalletTransaction {
         return removed + self.db.changesCount
     }
 
-    func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) throws {
-        let head = try WalletRows.head(of: ledger, self.db, key: self.storeKey)?.head ?? .empty
-        let record = WalletAuditRecord(after: head, in: ledger, entry)
-        try self.execute(
-            """
-            INSERT INTO wallet_audit (ledger, \(WalletRows.auditColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                ledger.text, record.sequence, record.at.millisecondsSinceEpoch, record.actor.name,
-                record.actor.address, record.action.rawValue, record.subject, record.details.text,
-                Data(record.previousHash), Data(record.hash),
-            ]
-        )
-        let end = WalletAuditHead(sequence: record.sequence, hash: record.hash)
-        try self.execute(
-            """
-            INSERT INTO wallet_ledger (name, sequence, hash, seal) VALUES (?, ?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, seal = excluded.seal
-            """,
-            [ledger.text, end.sequence, Data(end.hash), self.storeKey.seal(end, of: ledger.text)]
-        )
-    }
-
-    private func execute(_ sql: String, _ arguments: StatementArguments) throws {
+    func execute(_ sql: String, _ arguments: StatementArguments) throws {
         try self.db.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 

@@ -186,6 +186,17 @@ enum WalletRows {
         }
     }
 
+    /// The place and the hash of the last record that is there; nil when there is none.
+    static func lastRecord(of ledger: WalletLedger, _ db: Database) throws -> WalletAuditHead? {
+        try Row.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT sequence, hash FROM wallet_audit WHERE ledger = ? ORDER BY sequence DESC LIMIT 1"
+            ),
+            arguments: [ledger.text]
+        )
+        .map { WalletAuditHead(sequence: $0[0], hash: Array($0[1] as Data)) }
+    }
+
     /// The columns that `record` reads, in its order.
     static let auditColumns =
         "sequence, at, actor_name, actor_address, action, subject, details, previous_hash, hash"

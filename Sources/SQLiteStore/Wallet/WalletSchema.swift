@@ -2,7 +2,8 @@
 ///
 /// Identifiers are numbers (`WalletEntityID.number`); `number` counts up, so that "newest first" is the order of insertion.
 /// `data_key_sealed` is a random key of 32 bytes, encrypted with a key that is derived from the server's; what stands beside
-/// it is encrypted with that data key. `address_key` is the address in lower case. Ledgers refer to nothing: they stay when
+/// it is encrypted with that data key. `permission` is `WalletSessionRecord.permission`; those of revoked sessions outlast
+/// them in `revoked_permission`. `address_key` is the address in lower case. Ledgers refer to nothing: they stay when
 /// what they tell of is gone.
 let walletSchema = """
     CREATE TABLE organization (
@@ -79,6 +80,7 @@ let walletSchema = """
         expires_at INTEGER NOT NULL,
         revoked_at INTEGER,
         ends_at INTEGER NOT NULL,
+        permission BLOB NOT NULL CHECK (length(permission) = 32),
         data_key_sealed BLOB,
         delegation_sealed BLOB,
         CHECK ((data_key_sealed IS NULL) = (delegation_sealed IS NULL)),
@@ -86,8 +88,15 @@ let walletSchema = """
     ) STRICT;
     CREATE INDEX wallet_session_by_organization ON wallet_session (organization, ends_at);
     CREATE INDEX wallet_session_by_wallet ON wallet_session (wallet, ends_at);
+    CREATE INDEX wallet_session_by_permission ON wallet_session (permission, ends_at);
     CREATE INDEX wallet_session_by_end ON wallet_session (ends_at, id);
     CREATE INDEX wallet_session_by_key ON wallet_session (session_key) WHERE session_key IS NOT NULL;
+
+    CREATE TABLE revoked_permission (
+        permission BLOB NOT NULL PRIMARY KEY CHECK (length(permission) = 32),
+        organization INTEGER NOT NULL REFERENCES organization (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX revoked_permission_by_organization ON revoked_permission (organization);
 
     CREATE TABLE wallet_ledger (
         name TEXT NOT NULL PRIMARY KEY,

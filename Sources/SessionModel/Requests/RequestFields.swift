@@ -40,7 +40,9 @@ package struct RequestFields {
         }
         let unknown = self.members.filter { !self.known.contains($0.name) }.prefix(Self.maximumProblems)
             .map { member in
-                DaypassError.Detail(path: self.path(String(member.name.prefix(64))), message: "is not a known field")
+                // By scalars: a single character may have any number of them.
+                let name = String(String.UnicodeScalarView(member.name.unicodeScalars.prefix(64)))
+                return DaypassError.Detail(path: self.path(name), message: "is not a known field")
             }
         return self.problems + unknown
     }

@@ -106,7 +106,7 @@ extension WalletSessionRecord {
             .adding("sessionKeyId", self.sessionKey.map { .string($0.text) } ?? .null)
             .adding("revokedAt", time(self.revokedAt))
             .adding("proven", self.proof?.json ?? .null)
-            .adding("warnings", .array((self.proof?.warnings ?? []).map(\.json)))
+            .adding("warnings", .array(self.warnings.map(\.json)))
             .adding("rules", .array((self.proof?.rules ?? []).map(\.json)))
     }
 

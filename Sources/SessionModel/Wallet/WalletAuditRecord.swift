@@ -146,6 +146,16 @@ package struct WalletAuditEntry: Equatable, Sendable {
         self.subject = subject
         self.details = details
     }
+
+    /// Whether it may be the first record of `ledger`: an organization's begins with its making.
+    ///
+    /// The server's may begin with anything, as long as there is nothing yet that a record would tell of.
+    package func begins(_ ledger: WalletLedger) -> Bool {
+        switch ledger {
+        case .server: true
+        case .organization(let id): self.action == .organizationCreated && self.subject == id.text
+        }
+    }
 }
 
 /// The end of a ledger, kept apart from its records, so that a cut tail is noticed.

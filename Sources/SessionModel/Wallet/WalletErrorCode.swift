@@ -22,6 +22,8 @@ package enum WalletErrorCode: String, Sendable, CaseIterable {
     case sessionEnded = "session_ended"
     case inUse = "in_use"
     case limitReached = "limit_reached"
+    case permissionActive = "permission_active"
+    case permissionRevoked = "permission_revoked"
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case rateLimited = "rate_limited"
@@ -46,6 +48,8 @@ package enum WalletErrorCode: String, Sendable, CaseIterable {
         case .sessionEnded: 40_901
         case .inUse: 40_902
         case .limitReached: 40_903
+        case .permissionActive: 40_904
+        case .permissionRevoked: 40_905
         case .bodyTooLarge: 41_300
         case .unsupportedMediaType: 41_500
         case .rateLimited: 42_900
@@ -65,7 +69,7 @@ package enum WalletErrorCode: String, Sendable, CaseIterable {
         case .scopeMissing, .walletOpaque: .forbidden
         case .notFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
-        case .conflict, .sessionEnded, .inUse, .limitReached: .conflict
+        case .conflict, .sessionEnded, .inUse, .limitReached, .permissionActive, .permissionRevoked: .conflict
         case .bodyTooLarge: .bodyTooLarge
         case .unsupportedMediaType: .unsupportedMediaType
         case .rateLimited: .rateLimited
@@ -92,6 +96,8 @@ package enum WalletErrorCode: String, Sendable, CaseIterable {
         case .sessionEnded: "This session was revoked or has expired already."
         case .inUse: "This is still in use."
         case .limitReached: "There are as many of these as this server keeps."
+        case .permissionActive: "A session has this permission on this chain already. Revoke it, or use it."
+        case .permissionRevoked: "This permission was revoked here for good. Let the owner sign another one."
         case .bodyTooLarge: "The request body is too large."
         case .unsupportedMediaType: "Send the body as application/json."
         case .rateLimited: "Too many requests. Wait as long as Retry-After says."

@@ -88,7 +88,9 @@ package protocol WalletManagement: Sendable {
     ///
     /// Throws `not_found` for an unknown wallet; `invalid_request`; `delegation_refused`, `chain_unknown`,
     /// `node_missing`, `node_unavailable` or `node_of_other_chain` with the install's path and the stable reason in
-    /// `details`; `limit_reached` (100 000 active in an organization).
+    /// `details`; `limit_reached` (100 000 active in an organization); `permission_active` or `permission_revoked` for what
+    /// is lent already or was revoked; `conflict` when what the proof rests on was changed meanwhile; `token_invalid` when
+    /// the caller's token was revoked meanwhile.
     func createSessions(
         _ request: NewWalletSession,
         of organization: OrganizationID,

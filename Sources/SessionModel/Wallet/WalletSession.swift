@@ -1,3 +1,5 @@
+import Crypto
+
 /// A wallet session: one install, that is one chain's delegation to one session key.
 ///
 /// All sessions that one call created form a group. The delegation itself is not part of the record: it is stored
@@ -75,10 +77,35 @@ package struct WalletSessionRecord: Equatable, Sendable {
     /// When it ends, or ended.
     package var endsAt: Timestamp { self.revokedAt.map { min($0, self.expiresAt) } ?? self.expiresAt }
 
+    /// What the owner may think is enforced and is not.
+    package var warnings: [WalletSessionProof.Warning] {
+        self.proof?.warnings ?? [WalletSessionProof.Warning(policies: self.policies)].compactMap(\.self)
+    }
+
     /// Where it is in its life at `now`; what was revoked stays revoked after its end.
     package func state(now: Timestamp) -> State {
         if self.revokedAt != nil { return .revoked }
         return now < self.expiresAt ? .active : .expired
+    }
+}
+
+extension WalletSessionRecord {
+    /// What was lent, however often it is presented: SHA-256 of the organization, the account, the chain and the
+    /// permission, 32 bytes.
+    ///
+    /// The permission of a Kernel wallet is what was proven, because the same one can be written in many ways; that of an
+    /// opaque wallet, of which nothing is known, is the text of its delegation.
+    package func permission(of wallet: WalletRecord, delegation: [UInt8]) -> [UInt8] {
+        let account = self.kind == .kernel ? wallet.address?.lowercased : nil
+        let permission: [JSONValue] =
+            if let proof { ["proven", .string(proof.permissionID), proof.digest.map { .string($0) } ?? .null] } else {
+                ["opaque", .string(lowerHex(SHA256.hash(data: delegation)))]
+            }
+        let fields: JSONValue = [
+            "daypass-wallet-permission-1", .string(self.organization.text), .string(account ?? wallet.id.text),
+            .integer(self.chainID), .array(permission),
+        ]
+        return Array(SHA256.hash(data: Array(fields.text.utf8)))
     }
 }
 
@@ -95,6 +122,19 @@ package struct WalletSessionProof: Equatable, Sendable {
         package init(code: String, message: String) {
             self.code = code
             self.message = message
+        }
+
+        /// That nothing evaluates a request's policies; nil when they say nothing but labels (`x-…`).
+        package init?(policies: JSONValue) {
+            guard case .object(let members) = policies, members.contains(where: { !$0.name.hasPrefix("x-") }) else {
+                return nil
+            }
+            self.init(
+                code: "policies_not_evaluated",
+                message:
+                    "The policies of the request are kept, but nothing evaluates them yet: only what the owner signed "
+                    + "limits the session key."
+            )
         }
     }
 

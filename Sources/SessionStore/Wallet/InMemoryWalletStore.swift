@@ -13,8 +13,12 @@ package final class InMemoryWalletStore: WalletStore {
         var chains: [Int: WalletChain] = [:]
         var wallets: [WalletRecord] = []
         var keys: [(record: SessionKeyRecord, privateKey: SecretBytes)] = []
-        var sessions: [(record: WalletSessionRecord, delegation: SecretBytes?)] = []
+        var sessions: [(record: WalletSessionRecord, permission: [UInt8], delegation: SecretBytes?)] = []
+        /// Permissions that were revoked, for good.
+        var revoked: [OrganizationID: Set<[UInt8]>] = [:]
         var ledgers: [WalletLedger: [WalletAuditRecord]] = [:]
+        /// Ledgers that began late.
+        var forged: Set<WalletLedger> = []
     }
 
     private let state = Mutex(State())
@@ -119,12 +123,14 @@ package final class InMemoryWalletStore: WalletStore {
     }
 
     package func walletAuditHead(of ledger: WalletLedger) async throws -> StoredAuditHead? {
-        self.state.withLock { InMemoryWalletTransaction($0).head(of: ledger) }
-            .map { StoredAuditHead(head: $0, isGenuine: true) }
+        self.state.withLock { state in
+            InMemoryWalletTransaction(state).head(of: ledger)
+                .map { StoredAuditHead(head: $0, isGenuine: !state.forged.contains(ledger)) }
+        }
     }
 
     package func verifyWalletAudit(of ledger: WalletLedger) async throws -> WalletAuditVerdict? {
-        let records = self.state.withLock { $0.ledgers[ledger] ?? [] }
+        let (records, isForged) = self.state.withLock { ($0.ledgers[ledger] ?? [], $0.forged.contains(ledger)) }
         guard let last = records.last else { return nil }
         let head = WalletAuditHead(sequence: last.sequence, hash: last.hash)
         var verifier = WalletAuditVerifier(ledger: ledger)
@@ -133,7 +139,8 @@ package final class InMemoryWalletStore: WalletStore {
                 return WalletAuditVerdict(verified: verifier.verified, problem: problem, head: head)
             }
         }
-        return WalletAuditVerdict(verified: verifier.verified, problem: verifier.end(at: head), head: head)
+        let problem = verifier.end(at: head) ?? (isForged ? .headForged : nil)
+        return WalletAuditVerdict(verified: verifier.verified, problem: problem, head: head)
     }
 
     /// A part of what is there, newest first.

@@ -18,6 +18,7 @@ final class InMemoryWalletTransaction: WalletTransaction {
         guard self.walletCount(of: id) == 0 else { throw WalletRefusals.organizationInUse }
         self.state.organizations[id] = nil
         self.state.tokens.removeAll { $0.organization == id }
+        self.state.revoked[id] = nil
         self.state.keys.removeAll { $0.record.organization == id }
     }
 
@@ -37,6 +38,8 @@ final class InMemoryWalletTransaction: WalletTransaction {
             self.state.tokens.append(token)
         }
     }
+
+    func chain(_ id: Int) -> WalletChain? { self.state.chains[id] }
 
     func hasChain(_ id: Int) -> Bool { self.state.chains[id] != nil }
 
@@ -92,8 +95,18 @@ final class InMemoryWalletTransaction: WalletTransaction {
     }
 
     func insert(_ session: WalletSessionRecord, delegation: SecretBytes) throws {
-        guard self.wallet(session.wallet, of: session.organization) != nil else { throw WalletRefusals.unknownWallet }
-        self.state.sessions.append((session, delegation))
+        guard let wallet = self.wallet(session.wallet, of: session.organization) else {
+            throw WalletRefusals.unknownWallet
+        }
+        let permission = session.permission(of: wallet, delegation: delegation.bytes)
+        guard self.state.revoked[session.organization]?.contains(permission) != true else {
+            throw WalletError(.permissionRevoked)
+        }
+        let isActive = self.state.sessions.contains {
+            $0.permission == permission && $0.record.state(now: session.createdAt) == .active
+        }
+        guard !isActive else { throw WalletError(.permissionActive) }
+        self.state.sessions.append((session, permission, delegation))
     }
 
     func session(_ id: WalletSessionID, of organization: OrganizationID) -> WalletSessionRecord? {
@@ -104,6 +117,8 @@ final class InMemoryWalletTransaction: WalletTransaction {
         guard let index = self.state.sessions.firstIndex(where: { $0.record.id == id }) else { return }
         self.state.sessions[index].record.revokedAt = time
         self.state.sessions[index].delegation = nil
+        let session = self.state.sessions[index]
+        self.state.revoked[session.record.organization, default: []].insert(session.permission)
     }
 
     func prune(endedBefore time: Timestamp, limit: Int) -> Int {
@@ -126,7 +141,10 @@ final class InMemoryWalletTransaction: WalletTransaction {
     }
 
     func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) {
-        let record = WalletAuditRecord(after: self.head(of: ledger) ?? .empty, in: ledger, entry)
+        let head = self.head(of: ledger)
+        let isNew = self.state.organizations.isEmpty && self.state.chains.isEmpty && self.state.ledgers.isEmpty
+        if head == nil, !entry.begins(ledger) || ledger == .server && !isNew { self.state.forged.insert(ledger) }
+        let record = WalletAuditRecord(after: head ?? .empty, in: ledger, entry)
         self.state.ledgers[ledger, default: []].append(record)
     }
 

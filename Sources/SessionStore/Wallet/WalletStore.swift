@@ -95,6 +95,8 @@ package protocol WalletTransaction {
     /// Adds a token of an organization that exists, or replaces the one with the same identifier.
     func put(_ token: OrganizationTokenRecord) throws
 
+    /// The chain with this number, or nil.
+    func chain(_ id: Int) throws -> WalletChain?
     /// Whether the chain is there.
     func hasChain(_ id: Int) throws -> Bool
     /// How many chains there are.
@@ -123,6 +125,9 @@ package protocol WalletTransaction {
     /// How many sessions of an organization are active at `now`.
     func activeSessionCount(of organization: OrganizationID, now: Timestamp) throws -> Int
     /// Adds a session of an organization, a wallet and a session key that exist, with its delegation.
+    ///
+    /// Throws `permission_active` when a session that is active at its creation has the same permission
+    /// (`WalletSessionRecord.permission`), and `permission_revoked` when one was revoked, however long ago.
     func insert(_ session: WalletSessionRecord, delegation: SecretBytes) throws
     /// An organization's session, or nil.
     func session(_ id: WalletSessionID, of organization: OrganizationID) throws -> WalletSessionRecord?
@@ -133,6 +138,10 @@ package protocol WalletTransaction {
     func prune(endedBefore time: Timestamp, limit: Int) throws -> Int
 
     /// Adds a record to the end of a ledger.
+    ///
+    /// A ledger whose end is not what this server wrote stays so, whatever is added: no later record makes it genuine.
+    /// The same goes for one that begins late: an organization's with anything but its making, and the server's although
+    /// there are organizations, chains or ledgers; so what begins the server's is recorded before it is stored.
     func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) throws
 }
 

@@ -147,6 +147,39 @@ import Testing
         )
     }
 
+    /// Of an opaque wallet nothing is proven, and policies are warned of all the same.
+    @Test(arguments: [(["x-label": "payroll"], 0), (["version": 1], 1), (.object([]), 0)] as [(JSONValue, Int)])
+    func opaqueWalletsHaveWarnings(policies: JSONValue, count: Int) throws {
+        var generator = SeededGenerator(seed: 2)
+        let session = WalletSessionRecord(
+            id: .random(using: &generator),
+            group: .random(using: &generator),
+            organization: .random(using: &generator),
+            wallet: .random(using: &generator),
+            kind: .opaque,
+            workflow: nil,
+            sessionAddress: try #require(WalletAddress(Self.address)),
+            sessionKey: nil,
+            chainID: 1,
+            policies: policies,
+            proof: nil,
+            createdAt: Timestamp(millisecondsSinceEpoch: 0),
+            expiresAt: Timestamp(millisecondsSinceEpoch: 1000)
+        )
+        guard case .array(let warnings)? = session.detailedJSON(now: session.createdAt)["warnings"] else {
+            throw WalletError(.internalError)
+        }
+        #expect(warnings.map { $0["code"] } == Array(repeating: "policies_not_evaluated", count: count))
+    }
+
+    /// A single character may have any number of scalars; what answers repeat is short anyway.
+    @Test func unknownNamesAreCut() throws {
+        let name = "e" + String(repeating: "\u{301}", count: 10_000)
+        let body = try Self.body { $0[name] = "1" }
+        let error = #expect(throws: WalletError.self) { try NewWalletSession(json: body) }
+        #expect(error?.details.map(\.path.unicodeScalars.count) == [64])
+    }
+
     @Test func chainsHideTheKeysOfProviders() throws {
         let body: JSONValue = [
             "nodeUrl": "https://node.example:8443/v3/s3cret?key=s3cret", "bundlerUrl": "http://[::1]:9",
