@@ -20,27 +20,44 @@ struct InstallProver: Sendable {
         sessionAddress: EthereumAddress,
         expiresAt: Timestamp
     ) async -> [Result<VerifiedDelegation, InstallProblem>] {
-        await withTaskGroup(of: (Int, Result<VerifiedDelegation, InstallProblem>).self) { group in
-            var results: [Int: Result<VerifiedDelegation, InstallProblem>] = [:]
-            for (index, install) in installs.enumerated() {
-                if index >= Self.width, let (done, result) = await group.next() { results[done] = result }
+        let claims = installs.map { install in
+            DelegationClaim(
+                chainID: UInt64(install.chainID),
+                wallet: wallet,
+                sessionAddress: sessionAddress,
+                expiresAt: expiresAt,
+                version: version
+            )
+        }
+        var results: [Result<VerifiedDelegation, InstallProblem>?] = installs.map { _ in nil }
+        await withTaskGroup(of: Answer.self) { group in
+            for index in installs.indices {
+                if index >= Self.width, let answer = await group.next() { results[answer.index] = answer.result }
                 group.addTask {
-                    let claim = DelegationClaim(
-                        chainID: UInt64(install.chainID),
-                        wallet: wallet,
-                        sessionAddress: sessionAddress,
-                        expiresAt: expiresAt,
-                        version: version
-                    )
-                    do throws(InstallProblem) {
-                        return (index, .success(try await self.prove(install, claim)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
+                    Answer(index: index, result: await self.result(of: installs[index], claims[index]))
                 }
             }
-            for await (done, result) in group { results[done] = result }
-            return installs.indices.compactMap { results[$0] }
+            for await answer in group { results[answer.index] = answer.result }
+        }
+        return results.compactMap { $0 }
+    }
+
+    /// What was proven of one of the installs.
+    ///
+    /// A pair instead of this type loses its index in optimized builds of Swift 6.3, and with it installs.
+    private struct Answer: Sendable {
+        let index: Int
+        let result: Result<VerifiedDelegation, InstallProblem>
+    }
+
+    private func result(
+        of install: WalletInstall,
+        _ claim: DelegationClaim
+    ) async -> Result<VerifiedDelegation, InstallProblem> {
+        do throws(InstallProblem) {
+            return .success(try await self.prove(install, claim))
+        } catch {
+            return .failure(error)
         }
     }
 

@@ -160,6 +160,7 @@ extension WalletManager {
             sessionAddress: sessionAddress,
             expiresAt: request.expiresAt
         )
+        guard results.count == request.installs.count else { throw WalletError(.internalError) }
         var proofs: [WalletSessionProof?] = []
         var problems: [(index: Int, problem: InstallProblem)] = []
         for (index, result) in results.enumerated() {
