@@ -634,6 +634,18 @@ def test_opaque_wallets(wallets, strict):
     refused(strict.api.get(f"{strict.path}/sessions/{session}/delegation"), 409, 40901)
 
 
+def test_a_permission_is_lent_once_to_calls_at_once(strict):
+    """Of calls at the same moment one gets the permission, however they are interleaved."""
+    body = strict.body(GOOD)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: post(strict, body), range(8)))
+    assert [answer.status_code for answer in answers].count(200) == 1
+    for answer in answers:
+        if answer.status_code != 200:
+            refused(answer, 409, 40904)
+    assert len(strict.api.get(f"{strict.path}/sessions").json()["items"]) == 1
+
+
 def test_twenty_four_installs(wallets, lenient):
     many = ChainNode(1)
     numbers = range(700_001, 700_025)
