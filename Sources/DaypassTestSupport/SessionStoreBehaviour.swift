@@ -70,14 +70,8 @@ package enum SessionStoreBehaviour: String, CaseIterable, Sendable {
     }
 }
 
-/// A store did not do what every store must do.
-package struct ConformanceFailure: Error, CustomStringConvertible {
-    /// What was expected, and what came.
-    package let description: String
-}
-
 /// The checks, on one store.
-package struct SessionStoreConformance: Sendable {
+package struct SessionStoreConformance: StoreConformance {
     /// The store under test, empty at the start.
     package let store: any SessionStore
     /// Limits that nothing here reaches.
@@ -98,34 +92,5 @@ package struct SessionStoreConformance: Sendable {
             summary: "created"
         )
         try await self.store.insert(record, limits: limits ?? self.wide, audit: event)
-    }
-
-    /// Throws unless `actual` is `expected`.
-    func expect<Value: Equatable>(
-        _ actual: Value,
-        _ expected: Value,
-        _ what: String,
-        line: Int = #line
-    ) throws {
-        guard actual == expected else {
-            throw ConformanceFailure(description: "\(what) (line \(line)): expected \(expected), got \(actual)")
-        }
-    }
-
-    /// Throws unless `body` throws a `DaypassError` with `code`.
-    func expect(
-        _ code: ErrorCode,
-        _ what: String,
-        line: Int = #line,
-        _ body: () async throws -> Void
-    ) async throws {
-        do {
-            try await body()
-        } catch let error as DaypassError where error.code == code {
-            return
-        } catch {
-            throw ConformanceFailure(description: "\(what) (line \(line)): expected \(code), got \(error)")
-        }
-        throw ConformanceFailure(description: "\(what) (line \(line)): expected \(code), got no error")
     }
 }

@@ -52,10 +52,7 @@ package struct TokensCommand: AsyncParsableCommand {
         package init() {}
 
         package func validate() throws {
-            for scope in self.scopes where AccessScope(rawValue: scope) == nil {
-                let known = AccessScope.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("\"\(TerminalText.safe(scope))\" is not a scope. There are: \(known).")
-            }
+            try AccessScope.checkScopes(self.scopes)
         }
 
         package func run() async throws {
@@ -224,5 +221,15 @@ enum AdminAccess {
             token: choice.token,
             isDefaultServer: choice.isDefault
         ) { client in try await body(client, context) }
+    }
+}
+
+extension CaseIterable where Self: RawRepresentable, RawValue == String {
+    /// Throws a `ValidationError` that names all scopes, when one of `scopes` is none of them.
+    static func checkScopes(_ scopes: [String]) throws {
+        for scope in scopes where Self(rawValue: scope) == nil {
+            let known = Self.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("\"\(TerminalText.safe(scope))\" is not a scope. There are: \(known).")
+        }
     }
 }

@@ -71,7 +71,7 @@ package enum GatewayStoreBehaviour: String, CaseIterable, Sendable {
 }
 
 /// The checks, on one store.
-struct GatewayStoreConformance: Sendable {
+struct GatewayStoreConformance: StoreConformance {
     /// The store under test, empty at the start.
     let store: any GatewayStore
 
@@ -83,29 +83,5 @@ struct GatewayStoreConformance: Sendable {
         try await self.store.change { transaction in
             for key in keys { try transaction.put(key) }
         }
-    }
-
-    /// Throws unless `actual` is `expected`.
-    func expect<Value: Equatable>(_ actual: Value, _ expected: Value, _ what: String, line: Int = #line) throws {
-        guard actual == expected else {
-            throw ConformanceFailure(description: "\(what) (line \(line)): expected \(expected), got \(actual)")
-        }
-    }
-
-    /// Throws unless `body` throws a `DaypassError` with `code`.
-    func expect(
-        _ code: ErrorCode,
-        _ what: String,
-        line: Int = #line,
-        _ body: () async throws -> Void
-    ) async throws {
-        do {
-            try await body()
-        } catch let error as DaypassError where error.code == code {
-            return
-        } catch {
-            throw ConformanceFailure(description: "\(what) (line \(line)): expected \(code), got \(error)")
-        }
-        throw ConformanceFailure(description: "\(what) (line \(line)): expected \(code), got no error")
     }
 }

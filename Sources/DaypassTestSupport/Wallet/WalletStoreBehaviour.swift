@@ -49,7 +49,7 @@ package enum WalletStoreBehaviour: String, CaseIterable, Sendable {
 }
 
 /// The checks, on one store.
-struct WalletStoreConformance: Sendable {
+struct WalletStoreConformance: StoreConformance {
     let store: any WalletStore
 
     /// An organization with a wallet, in the store.
@@ -67,13 +67,6 @@ struct WalletStoreConformance: Sendable {
         try await self.store.changeWallets(body)
     }
 
-    /// Throws unless `actual` is `expected`.
-    func expect<Value: Equatable>(_ actual: Value, _ expected: Value, _ what: String, line: Int = #line) throws {
-        guard actual == expected else {
-            throw ConformanceFailure(description: "\(what) (line \(line)): expected \(expected), got \(actual)")
-        }
-    }
-
     /// Throws unless `body` is refused with `code`.
     func expect(
         _ code: WalletErrorCode,
@@ -81,13 +74,10 @@ struct WalletStoreConformance: Sendable {
         line: Int = #line,
         _ body: @escaping @Sendable (any WalletTransaction) throws -> Void
     ) async throws {
-        do {
+        try await self.expect("\(code)", what, line: line) {
+            ($0 as? WalletError)?.code == code
+        } of: {
             try await self.change(body)
-        } catch let error as WalletError where error.code == code {
-            return
-        } catch {
-            throw ConformanceFailure(description: "\(what) (line \(line)): expected \(code), got \(error)")
         }
-        throw ConformanceFailure(description: "\(what) (line \(line)): expected \(code), got no error")
     }
 }

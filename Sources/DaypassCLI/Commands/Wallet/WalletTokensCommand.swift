@@ -53,10 +53,7 @@ package struct WalletTokensCommand: AsyncParsableCommand {
         package init() {}
 
         package func validate() throws {
-            for scope in self.scopes where OrganizationScope(rawValue: scope) == nil {
-                let known = OrganizationScope.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("\"\(TerminalText.safe(scope))\" is not a scope. There are: \(known).")
-            }
+            try OrganizationScope.checkScopes(self.scopes)
         }
 
         /// What is sent.
