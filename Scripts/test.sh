@@ -5,5 +5,7 @@ cd "$(dirname "$0")/.."
 
 Scripts/install-packages.sh build test
 # Without this flag every module, dependencies included, is compiled again with -enable-testing (docs/decisions/0002).
-swift test -c release --disable-testable-imports
+# Twice as many tests at once as there are cores: with no such limit hundreds share a core, and each one's time limit.
+swift test -c release --disable-testable-imports \
+    --experimental-maximum-parallelization-width "$((2 * $(nproc)))"
 exec Scripts/end-to-end.sh

@@ -74,16 +74,15 @@ import Testing
         #expect(try #require(self.problem(text)).contains("anchors and aliases"), "\(text)")
     }
 
-    @Test func aBombCostsNothing() throws {
+    /// Expanded, it would hold 9 to the power of 39 words.
+    @Test(.timeLimit(.minutes(1))) func aBombCostsNothing() throws {
         var text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
         for level in 1..<40 {
             text +=
                 "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ") + "]\n"
         }
         text += "? *a39\n: 1\n"
-        let start = ContinuousClock.now
         #expect(self.problem(text) != nil)
-        #expect(ContinuousClock.now - start < .seconds(1))
     }
 
     @Test(arguments: [

@@ -42,8 +42,8 @@ import WalletService
         } run: { node, url, server in
             let error = await #expect(throws: NodeFailure.self) { try await node.call("eth_chainId", [], at: url) }
             #expect(error == failure)
-            // A redirect is never followed, and nothing is asked again.
-            #expect(server.seen.count == 1)
+            // A redirect is never followed, and nothing is asked again; a busy machine may give up before it is seen.
+            #expect(server.seen.count == 1 || failure == .timeout && server.seen.isEmpty)
         }
     }
 
@@ -88,7 +88,7 @@ final class TestNode: Sendable {
     var seen: [Request] { self.requests.withLock { $0 } }
 
     static func with(
-        timeout: Duration = .seconds(5),
+        timeout: Duration = .seconds(60),
         answer: @escaping @Sendable (Request) -> Answer,
         run: (HTTPChainNode, ChainURL, TestNode) async throws -> Void
     ) async throws {
