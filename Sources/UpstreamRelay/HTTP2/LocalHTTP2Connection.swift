@@ -120,9 +120,13 @@ final class LocalHTTP2Connection: ChannelInboundHandler {
     }
 
     /// Ends what took too long.
-    func sweep(now: NIODeadline) {
+    ///
+    /// - Parameters:
+    ///   - now: the current time.
+    ///   - isWaitedFor: whether exchanges are about to be given a place, so that a connection that has one is not idle.
+    func sweep(now: NIODeadline, isWaitedFor: Bool) {
         for stream in self.streams where stream.lingerDeadline <= now { stream.abort() }
-        if self.deadline <= now, self.streams.isEmpty { self.close() }
+        if self.deadline <= now, self.streams.isEmpty, !(isWaitedFor && self.hasRoom) { self.close() }
     }
 
     /// Says goodbye and closes; streams that are open are cut.

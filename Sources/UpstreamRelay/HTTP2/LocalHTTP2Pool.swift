@@ -74,7 +74,7 @@ final class LocalHTTP2Pool: LocalCarrierPool {
     }
 
     func sweep(now: NIODeadline) {
-        for connection in self.connections { connection.sweep(now: now) }
+        for connection in self.connections { connection.sweep(now: now, isWaitedFor: !self.waiting.isEmpty) }
     }
 
     func closeIdle() {
