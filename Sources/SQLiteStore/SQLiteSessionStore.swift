@@ -40,7 +40,10 @@ package final class SQLiteSessionStore: SessionStore {
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")
+            // What is deleted or replaced is overwritten, as Debian's SQLite does by itself: no ciphertext outlives its row.
+            try db.execute(
+                sql: "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON"
+            )
         }
         do {
             self.pool = try DatabasePool(path: path, configuration: configuration)

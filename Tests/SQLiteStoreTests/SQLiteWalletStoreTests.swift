@@ -265,6 +265,21 @@ import Testing
         let signingKey = gateway.signingKey()
         try await fixture.store.change { try $0.put(signingKey) }
         try fixture.store.close()
+        let database = try DatabaseQueue(path: fixture.directory.databasePath)
+        let wrapped = try await database.read { db in
+            try Data.fetchAll(
+                db,
+                sql: """
+                    SELECT data_key_sealed FROM wallet_session WHERE data_key_sealed IS NOT NULL
+                    UNION ALL SELECT data_key_sealed FROM session_key UNION ALL SELECT policy_password_sealed FROM session
+                    """
+            )
+        }
+        try database.close()
+        #expect(wrapped.count == 4)
+        let file = URL(fileURLWithPath: fixture.directory.databasePath)
+        let before = try Data(contentsOf: file)
+        #expect(wrapped.allSatisfy { before.range(of: $0) != nil })
         let summary = try KeyRotation.rotate(fixture.directory)
         #expect(summary.dataKeys == 3 && summary.urls == 2 && summary.ledgers == 1 && summary.signingKeys == 1)
         fixture.directory.unlock()
@@ -275,7 +290,9 @@ import Testing
         #expect(try await reopened.session(id: session.id) == session)
         #expect(try await reopened.signingKeys() == [signingKey])
         try reopened.close()
-        // The old key opens nothing any more.
+        // The old key opens nothing any more, and nothing is left for it.
+        let after = try Data(contentsOf: file)
+        #expect(wrapped.allSatisfy { after.range(of: $0) == nil })
         #expect(throws: DaypassError.self) { try SQLiteSessionStore(in: fixture.directory) }
         #expect(!FileManager.default.fileExists(atPath: "\(fixture.folder.path)/server.key.next"))
     }
