@@ -97,8 +97,8 @@ let package = Package(
         .target(
             name: "WalletService",
             dependencies: [
-                "SessionModel", "EthereumPrimitives", "WalletPolicy", "SessionStore", httpClient, nioCore, nioHTTP1,
-                crypto, lifecycle, configuration,
+                "SessionModel", "AccessControl", "EthereumPrimitives", "WalletPolicy", "SessionStore", httpClient,
+                nioCore, nioHTTP1, crypto, lifecycle, configuration,
             ],
             swiftSettings: settings
         ),

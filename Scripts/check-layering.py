@@ -81,6 +81,7 @@ ALLOWED = {
     },
     "WalletService": {
         "SessionModel": VALUES,
+        "AccessControl": "the rate limiter",
         "EthereumPrimitives": "addresses, hexadecimal data, keys in custody",
         "WalletPolicy": "what is believed of a delegation",
         "SessionStore": "the store it keeps everything in",

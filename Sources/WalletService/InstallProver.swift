@@ -9,6 +9,8 @@ struct InstallProver: Sendable {
 
     let nodes: PinnedNode
     let chains: [WalletChain]
+    /// Whose call it is.
+    let organization: OrganizationID
     let rules: DelegationRules
     let now: Timestamp
 
@@ -74,7 +76,7 @@ struct InstallProver: Sendable {
             throw .refused(error)
         }
         guard let chain = self.chains.first(where: { $0.id == install.chainID }) else { throw .chain(.chainUnknown) }
-        let state = try await self.nodes.state(of: claim.wallet, on: chain)
+        let state = try await self.nodes.state(of: claim.wallet, on: chain, for: self.organization)
         do throws(DelegationRefusal) {
             return try blob.verify(claim, state: state, rules: self.rules, now: self.now)
         } catch {

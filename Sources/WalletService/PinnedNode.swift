@@ -49,7 +49,7 @@ final class PinnedNode: Sendable {
     static let memory = Duration.seconds(60)
 
     private let node: any ChainNode
-    private let slots: CallSlots
+    private let slots: CallSlots<OrganizationID>
     private let clock: WallClock
     /// At most one entry for each chain that is registered.
     private let checked = Mutex<[Int: (url: ChainURL, until: Timestamp)]>([:])
@@ -60,15 +60,20 @@ final class PinnedNode: Sendable {
         self.clock = clock
     }
 
-    /// What the chain says about an account, all at one block.
-    func state(of account: EthereumAddress, on chain: WalletChain) async throws(InstallProblem) -> AccountState {
+    /// What the chain says about an account, all at one block; `asker` is whose call wants to know.
+    func state(
+        of account: EthereumAddress,
+        on chain: WalletChain,
+        for asker: OrganizationID
+    ) async throws(InstallProblem) -> AccountState {
         guard let url = chain.node else { throw .chain(.nodeMissing) }
-        try await self.pin(url, to: chain.id)
-        let number = try Self.number(try await self.ask("eth_blockNumber", [], url))
+        let line = Line(url: url, asker: asker)
+        try await self.pin(line, to: chain.id)
+        let number = try Self.number(try await self.ask("eth_blockNumber", [], line))
         let block = JSONValue.string("0x" + String(number, radix: 16))
         var reader = AccountReader(account: account, chainID: UInt64(chain.id))
         while let question = reader.question {
-            let answer = try await self.answer(question, at: block, url)
+            let answer = try await self.answer(question, at: block, line)
             do throws(DelegationRefusal) {
                 try reader.answered(answer)
             } catch {
@@ -78,19 +83,25 @@ final class PinnedNode: Sendable {
         return reader.result ?? .unknown
     }
 
+    /// Which node is asked, and for whom.
+    private struct Line {
+        let url: ChainURL
+        let asker: OrganizationID
+    }
+
     /// Makes sure that the node is on the chain.
-    private func pin(_ url: ChainURL, to chainID: Int) async throws(InstallProblem) {
+    private func pin(_ line: Line, to chainID: Int) async throws(InstallProblem) {
         let now = self.clock()
         let isChecked = self.checked.withLock { checked in
-            checked[chainID].map { $0.url == url && now < $0.until && $0.until <= now + Self.memory } ?? false
+            checked[chainID].map { $0.url == line.url && now < $0.until && $0.until <= now + Self.memory } ?? false
         }
         if isChecked { return }
-        let said = try Self.number(try await self.ask("eth_chainId", [], url))
+        let said = try Self.number(try await self.ask("eth_chainId", [], line))
         guard said == UInt64(chainID) else {
             self.forget(chainID)
             throw .chain(.nodeOfOtherChain)
         }
-        self.checked.withLock { $0[chainID] = (url, now + Self.memory) }
+        self.checked.withLock { $0[chainID] = (line.url, now + Self.memory) }
     }
 
     /// Drops what is known about a chain's node.
@@ -99,15 +110,15 @@ final class PinnedNode: Sendable {
     private func answer(
         _ question: AccountReader.Question,
         at block: JSONValue,
-        _ url: ChainURL
+        _ line: Line
     ) async throws(InstallProblem) -> [UInt8] {
         switch question {
         case .code(let account):
-            try Self.bytes(try await self.ask("eth_getCode", [.string(account.checksummed), block], url))
+            try Self.bytes(try await self.ask("eth_getCode", [.string(account.checksummed), block], line))
         case .transactionCount(let account):
             Word(
                 try Self.number(
-                    try await self.ask("eth_getTransactionCount", [.string(account.checksummed), block], url)
+                    try await self.ask("eth_getTransactionCount", [.string(account.checksummed), block], line)
                 )
             )
             .bytes
@@ -116,7 +127,7 @@ final class PinnedNode: Sendable {
                 try await self.ask(
                     "eth_call",
                     [["to": .string(target.checksummed), "data": .string(Hex.encode(data))], block],
-                    url
+                    line
                 )
             )
         }
@@ -125,11 +136,11 @@ final class PinnedNode: Sendable {
     private func ask(
         _ method: String,
         _ parameters: [JSONValue],
-        _ url: ChainURL
+        _ line: Line
     ) async throws(InstallProblem) -> JSONValue {
         do throws(NodeFailure) {
-            return try await self.slots.run { () async throws(NodeFailure) -> JSONValue in
-                try await self.node.call(method, parameters, at: url)
+            return try await self.slots.run(for: line.asker) { () async throws(NodeFailure) -> JSONValue in
+                try await self.node.call(method, parameters, at: line.url)
             }
         } catch {
             // A contract that is not Kernel has none of the functions that are asked for.

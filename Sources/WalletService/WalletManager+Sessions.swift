@@ -10,6 +10,7 @@ extension WalletManager {
         of organizationID: OrganizationID,
         by actor: Actor
     ) async throws -> CreatedWalletSessions {
+        try self.takeCall(of: organizationID)
         let now = self.clock()
         let organization = try await self.organization(organizationID)
         let wallet = try await self.wallet(request.wallet, of: organizationID)
@@ -114,6 +115,7 @@ extension WalletManager {
         in organization: OrganizationID,
         by actor: Actor
     ) async throws -> String {
+        try self.takeCall(of: organization)
         let session = try await self.session(id, of: organization)
         guard session.kind == .opaque else {
             throw WalletError(.conflict, "The delegations of a Kernel wallet stay here: the gateway acts under them.")
@@ -150,6 +152,7 @@ extension WalletManager {
         let prover = InstallProver(
             nodes: self.nodes,
             chains: chains,
+            organization: organization.id,
             rules: DelegationRules(organization, maximumLifetime: self.configuration.maximumLifetime),
             now: now
         )

@@ -81,6 +81,7 @@ extension WalletManager {
     }
 
     package func createSessionKey(of organization: OrganizationID, by actor: Actor) async throws -> SessionKeyRecord {
+        try self.takeCall(of: organization)
         let now = self.clock()
         var generator = SourceGenerator(source: self.randomSource)
         // All but one in 2^128 draws are keys.

@@ -1,4 +1,6 @@
+import AccessControl
 import EthereumPrimitives
+import NIOCore
 package import SessionModel
 package import SessionStore
 import Synchronization
@@ -17,23 +19,35 @@ package final class WalletManager: WalletManagement {
     let configuration: WalletServiceConfiguration
     let clock: WallClock
     let randomSource: RandomSource
+    private let uptime: @Sendable () -> UInt64
+    /// The calls of organizations that add to their ledgers, or ask nodes.
+    private let calls: Mutex<RateLimiterTable<OrganizationID>>
     /// Until when nothing is looked for that is over, because lately nothing was.
     private let quietUntil = Mutex(Timestamp(millisecondsSinceEpoch: .min))
 
     /// A manager over `store` that asks chains' nodes through `node`.
     ///
-    /// `clock` and `randomSource` are replaced in tests.
+    /// `clock`, `uptime` (nanoseconds that nobody sets) and `randomSource` are replaced in tests.
     package init(
         store: any WalletStore,
         node: any ChainNode,
         configuration: WalletServiceConfiguration = WalletServiceConfiguration(),
         clock: @escaping WallClock,
+        uptime: @escaping @Sendable () -> UInt64 = { NIODeadline.now().uptimeNanoseconds },
         randomSource: @escaping RandomSource = systemRandomSource
     ) {
         self.store = store
         self.nodes = PinnedNode(node: node, maximumCalls: configuration.maxNodeCalls, clock: clock)
         self.configuration = configuration
         self.clock = clock
+        self.uptime = uptime
+        self.calls = Mutex(
+            RateLimiterTable(
+                capacity: configuration.maxOrganizations,
+                ratePerSecond: Double(configuration.maxCallsPerMinute) / 60,
+                burst: configuration.maxCallsPerMinute
+            )
+        )
         self.randomSource = randomSource
     }
 
@@ -259,6 +273,16 @@ package final class WalletManager: WalletManagement {
         guard let id = actor.organizationToken else { return }
         guard let token = try transaction.token(id, of: organization), token.isValid(now: now) else {
             throw WalletError(.tokenInvalid)
+        }
+    }
+
+    /// Counts a call that adds to an organization's ledger, refused or not; throws `rate_limited` when there were too many.
+    ///
+    /// Revoking is not counted: it must always be possible, and there is no more to revoke than was created.
+    func takeCall(of organization: OrganizationID) throws {
+        let now = self.uptime()
+        if let seconds = self.calls.withLock({ $0.take(organization, now: now) }) {
+            throw WalletError(.rateLimited, retryAfterSeconds: seconds)
         }
     }
 

@@ -20,6 +20,9 @@ package struct WalletServiceConfiguration: Equatable, Sendable {
     package var maxSessionKeys: Int
     /// Active sessions of an organization, 24…10 000 000.
     package var maxActiveSessions: Int
+    /// Calls of an organization that create sessions or session keys, or read delegations, in a minute and at once,
+    /// 1…1 000 000.
+    package var maxCallsPerMinute: Int
     /// How long one answer of a node may take, 1…60 s.
     package var nodeTimeout: Duration
     /// Questions to nodes under way at once, 1…256; others wait, up to sixteen times as many.
@@ -35,6 +38,7 @@ package struct WalletServiceConfiguration: Equatable, Sendable {
         maxWallets: Int = 10_000,
         maxSessionKeys: Int = 10_000,
         maxActiveSessions: Int = 100_000,
+        maxCallsPerMinute: Int = 600,
         nodeTimeout: Duration = .seconds(5),
         maxNodeCalls: Int = 16
     ) {
@@ -46,12 +50,14 @@ package struct WalletServiceConfiguration: Equatable, Sendable {
         self.maxWallets = maxWallets
         self.maxSessionKeys = maxSessionKeys
         self.maxActiveSessions = maxActiveSessions
+        self.maxCallsPerMinute = maxCallsPerMinute
         self.nodeTimeout = nodeTimeout
         self.maxNodeCalls = maxNodeCalls
     }
 
     /// Reads `maxSessionDays`, `keepEndedDays`, `maxOrganizations`, `maxTokens`, `maxChains`, `maxWallets`,
-    /// `maxSessionKeys`, `maxActiveSessions`, `nodeTimeoutSeconds` and `maxNodeCalls`, each with the default above.
+    /// `maxSessionKeys`, `maxActiveSessions`, `maxCallsPerMinute`, `nodeTimeoutSeconds` and `maxNodeCalls`, each with the
+    /// default above.
     ///
     /// Throws `validation_error` naming the key whose value is out of range.
     package init(config: ConfigReader) throws {
@@ -81,6 +87,11 @@ package struct WalletServiceConfiguration: Equatable, Sendable {
                 "maxActiveSessions",
                 default: defaults.maxActiveSessions,
                 in: 24...10_000_000
+            ),
+            maxCallsPerMinute: try config.count(
+                "maxCallsPerMinute",
+                default: defaults.maxCallsPerMinute,
+                in: 1...1_000_000
             ),
             nodeTimeout: .seconds(try config.count("nodeTimeoutSeconds", default: timeout, in: 1...60)),
             maxNodeCalls: try config.count("maxNodeCalls", default: defaults.maxNodeCalls, in: 1...256)

@@ -555,6 +555,19 @@ def test_what_is_anothers_does_not_exist(wallets, lenient, strict):
     print(f"another organization's session {there * 1e3:.2f} ms, none {nowhere * 1e3:.2f} ms")
 
 
+def test_too_many_calls_hold_back_one_organization(strict, lenient):
+    made = strict.create(GOOD)["sessions"][0]["id"]
+    for _ in range(3000):
+        answer = strict.api.post(f"{strict.path}/session-keys", json={})
+        if answer.status_code != 200:
+            break
+    refused(answer, 429, 42900)
+    assert int(answer.headers["retry-after"]) > 0
+    assert strict.api.delete(f"{strict.path}/sessions/{made}").status_code == 200
+    assert strict.api.get(f"{strict.path}/sessions").status_code == 200
+    lenient.create(GOOD)
+
+
 def test_guessing_is_slowed_down(wallets, strict, address):
     target = f"{strict.path}/sessions"
     with wallets.server.client(source=address) as client:

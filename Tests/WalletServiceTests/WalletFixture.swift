@@ -180,7 +180,8 @@ struct WalletFixture {
             store: store,
             node: self.node,
             configuration: configuration,
-            clock: clock.wallClock
+            clock: clock.wallClock,
+            uptime: { UInt64((clock.timestamp - clock.start).wholeMilliseconds) * 1_000_000 }
         )
         self.organization = try await self.manager.createOrganization(
             NewOrganization(name: "Acme", allowsDelegateCalls: true, allowsWildcardTargets: true),

@@ -27,6 +27,33 @@ import WalletService
         #expect(try await manager.verifyAudit(of: fixture.ledger).verified == 3)
     }
 
+    @Test func callsThatAreRecordedAreLimited() async throws {
+        let fixture = try await WalletFixture(configuration: WalletServiceConfiguration(maxCallsPerMinute: 3))
+        let (manager, organization) = (fixture.manager, fixture.organization.id)
+        var request = try await fixture.request(try .named("01"))
+        let session = try await fixture.create(request).sessions[0]
+        // Refused calls count.
+        request.expiresAt = fixture.clock.timestamp
+        let refusal = await #expect(throws: WalletError.self) { try await fixture.create(request) }
+        #expect(refusal?.code == .delegationRefused)
+        _ = try await manager.createSessionKey(of: organization, by: fixture.admin)
+        let records = try await manager.audit(of: fixture.ledger, before: nil, limit: 100).count
+        let tooMany = WalletError(.rateLimited, retryAfterSeconds: 20)
+        await #expect(throws: tooMany) { try await fixture.create(request) }
+        await #expect(throws: tooMany) { try await manager.createSessionKey(of: organization, by: fixture.admin) }
+        await #expect(throws: tooMany) {
+            try await manager.delegation(of: session.id, in: organization, by: fixture.admin)
+        }
+        #expect(try await manager.audit(of: fixture.ledger, before: nil, limit: 100).count == records)
+        // Another organization has its own calls, and taking back is always possible.
+        let other = try await manager.createOrganization(NewOrganization(name: "Other"), by: fixture.admin).id
+        _ = try await manager.createSessionKey(of: other, by: fixture.admin)
+        _ = try await manager.revokeSession(session.id, of: organization, by: fixture.admin)
+        fixture.clock.advance(by: .seconds(20))
+        _ = try await manager.createSessionKey(of: organization, by: fixture.admin)
+        await #expect(throws: tooMany) { try await manager.createSessionKey(of: organization, by: fixture.admin) }
+    }
+
     @Test func limits() async throws {
         let fixture = try await WalletFixture(
             configuration: WalletServiceConfiguration(
