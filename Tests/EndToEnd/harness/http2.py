@@ -3,6 +3,7 @@
 What hostile peers do and `h2` would not is written as raw frames with `send_frame`.
 """
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -96,8 +97,10 @@ class H2Viewer:
         self.socket.close()
 
     def flush(self):
+        """Sends what is to be sent. When the server has ended the connection, `pump` finds that, and what it said before."""
         if data := self.h2.data_to_send():
-            self.socket.sendall(data)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.socket.sendall(data)
 
     def send_frame(self, kind, flags, stream, payload=b""):
         self.flush()
@@ -120,7 +123,8 @@ class H2Viewer:
         while view:
             room = min(self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
             if room <= 0:
-                self.pump(lambda: self.h2.local_flow_control_window(number) > 0 or self.streams[number].over)
+                if not self.pump(lambda: self.h2.local_flow_control_window(number) > 0 or self.streams[number].over):
+                    return
                 if self.streams[number].over:
                     return
                 continue
