@@ -262,7 +262,7 @@ let package = Package(
             name: "WalletServiceTests",
             dependencies: [
                 "WalletService", "WalletPolicy", "EthereumPrimitives", "SessionModel", "SessionStore", "SQLiteStore",
-                "DaypassTestSupport", nioCore, nioPosix, nioHTTP1, lifecycle, log, configuration,
+                "DaypassTestSupport", nioCore, nioPosix, nioHTTP1, lifecycle, log, configuration, crypto,
             ],
             swiftSettings: settings
         ),

@@ -91,13 +91,14 @@ package enum KeyRotation {
             summary.urls += [chain.node, chain.bundler].count { $0 != nil }
         }
         for row in try Row.fetchAll(db, sql: "SELECT name, sequence, hash, seal FROM wallet_ledger") {
+            let name: String = row[0]
             let head = WalletAuditHead(sequence: row[1], hash: Array(row[2] as Data))
-            guard old.isGenuine(row[3], for: head, of: row[0]) else { continue }
+            guard old.isGenuine(row[3], for: head, of: name) else { continue }
             try db.execute(
                 sql: "UPDATE wallet_ledger SET seal = ? WHERE name = ?",
-                arguments: [new.seal(head, of: row[0]), row[0] as String]
+                arguments: [new.seal(head, of: name), name]
             )
-            summary.ledgers += 1
+            if name != WalletRows.allLedgers { summary.ledgers += 1 }
         }
         summary.passwords = try self.resealPasswords(db, from: old, to: new)
         for key in try GatewayDocuments.signingKeys(db, key: old) {

@@ -77,7 +77,27 @@ package final class SQLiteSessionStore: SessionStore {
 
     /// Closes the database; calls made later fail.
     package func close() throws {
+        // SQLite would leave the log as it is, with copies of what was destroyed.
+        try? self.pool.writeWithoutTransaction { db in try Self.emptyLog(db) }
         try self.pool.close()
+    }
+
+    /// Moves the write-ahead log's content into the database, and empties it, so that it keeps no copies of what was
+    /// destroyed; does nothing when somebody reads right now: the next call, or `close`, does it.
+    func emptyLog() async {
+        await withCheckedContinuation { continuation in
+            self.pool.asyncWriteWithoutTransaction { db in
+                try? Self.emptyLog(db)
+                continuation.resume()
+            }
+        }
+    }
+
+    private static func emptyLog(_ db: Database) throws {
+        // Readers are not waited for: everybody who writes would wait too.
+        try db.execute(sql: "PRAGMA busy_timeout = 0")
+        defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
+        _ = try db.checkpoint(.truncate)
     }
 
     package func ping() async throws {

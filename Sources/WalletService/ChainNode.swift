@@ -18,7 +18,9 @@ package enum NodeFailure: Error, Equatable, Sendable {
     case refused(code: Int)
     /// The contract that was called reverted.
     case reverted
-    /// Too many questions are under way.
+    /// It is asked more than it answers (429).
+    case limited
+    /// It was not asked, because too many questions of the caller, or of all, wait already.
     case busy
 
     /// The stable reason.
@@ -29,6 +31,7 @@ package enum NodeFailure: Error, Equatable, Sendable {
         case .malformed: "node_answer_malformed"
         case .refused: "node_refused"
         case .reverted: "node_call_reverted"
+        case .limited: "node_rate_limited"
         case .busy: "node_busy"
         }
     }
@@ -41,7 +44,8 @@ package enum NodeFailure: Error, Equatable, Sendable {
         case .malformed: "The chain's node did not answer in JSON-RPC."
         case .refused(let code): "The chain's node refused to answer (\(code))."
         case .reverted: "The account reverted."
-        case .busy: "Too many questions to nodes are under way."
+        case .limited: "The chain's node is asked more than it answers. Try again later."
+        case .busy: "Too many questions to nodes are waiting. Try again in a moment, with fewer calls at once."
         }
     }
 }

@@ -70,7 +70,7 @@ package final class HTTPChainNode: ChainNode, Service {
             let response = try await client.execute(request, deadline: deadline)
             guard response.status == .ok else {
                 throw response.status == .tooManyRequests
-                    ? NodeFailure.busy : NodeFailure.refused(code: Int(response.status.code))
+                    ? NodeFailure.limited : NodeFailure.refused(code: Int(response.status.code))
             }
             // The client's own deadline ends with the answer's head.
             var received: [UInt8] = []

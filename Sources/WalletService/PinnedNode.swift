@@ -150,7 +150,11 @@ final class PinnedNode: Sendable {
     }
 
     private static func problem(_ failure: NodeFailure) -> InstallProblem {
-        .chain(.nodeUnavailable, reason: failure.reason, message: failure.message)
+        .chain(
+            failure == .busy ? .rateLimited : .nodeUnavailable,
+            reason: failure.reason,
+            message: failure.message
+        )
     }
 
     /// A quantity: `0x`, and digits without leading zeros, below 2^64.

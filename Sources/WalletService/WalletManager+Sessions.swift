@@ -19,6 +19,9 @@ extension WalletManager {
         guard let sessionAddress, let session = EthereumAddress(sessionAddress), problems.isEmpty else {
             throw WalletError(.invalidRequest, details: problems)
         }
+        guard session != .zero else {
+            throw WalletError(.invalidRequest, details: [.init(path: "sessionAddress", message: "must not be zero")])
+        }
         var proofs: [WalletSessionProof?] = request.installs.map { _ in nil }
         var chains: [WalletChain] = []
         switch wallet.kind {
@@ -26,7 +29,7 @@ extension WalletManager {
             chains = try await self.store.walletChains(request.installs.map(\.chainID))
             proofs = try await self.prove(request, session, wallet, organization, chains, now: now, by: actor)
         case .opaque:
-            try self.checkEnd(request.expiresAt, now: now)
+            try await self.recordingRefusals(of: wallet, by: actor) { try self.checkEnd(request.expiresAt, now: now) }
         }
         let drafts = self.sessions(request, sessionAddress: sessionAddress, wallet, proofs, now: now)
         let entries = zip(drafts, request.installs)
@@ -35,32 +38,37 @@ extension WalletManager {
             }
         let limit = self.configuration.maxActiveSessions
         let prune = self.pruning(now: now)
-        return try await self.store.changeWallets { [clock, chains] transaction in
-            // Since the call began minutes may have passed: its token may be revoked, and the session's end may be over.
-            let time = clock()
-            try Self.check(actor, of: organizationID, now: time, in: transaction)
-            try self.checkEnd(request.expiresAt, now: time)
-            // Since the proof the organization may have become stricter, and the wallet may have gone.
-            guard try transaction.organization(organizationID) == organization,
-                try transaction.wallet(wallet.id, of: organizationID) == wallet
-            else { throw WalletError(.conflict, "The organization or the wallet was changed meanwhile. Try again.") }
-            for chain in chains {
-                guard try transaction.chain(chain.id)?.node == chain.node else {
-                    throw WalletError(.conflict, "The chain \(chain.id) was changed meanwhile. Try again.")
+        return try await self.recordingRefusals(of: wallet, by: actor) {
+            try await self.store.changeWallets { [clock, chains] transaction in
+                // Since the call began minutes may have passed: its token may be revoked, and the session's end may be over.
+                let time = clock()
+                try Self.check(actor, of: organizationID, now: time, in: transaction)
+                try self.checkEnd(request.expiresAt, now: time)
+                // Since the proof the organization may have become stricter, and the wallet may have gone.
+                guard try transaction.organization(organizationID) == organization,
+                    try transaction.wallet(wallet.id, of: organizationID) == wallet
+                else {
+                    throw WalletError(.conflict, "The organization or the wallet was changed meanwhile. Try again.")
                 }
+                for chain in chains {
+                    guard try transaction.chain(chain.id)?.node == chain.node else {
+                        throw WalletError(.conflict, "The chain \(chain.id) was changed meanwhile. Try again.")
+                    }
+                }
+                let active = try transaction.activeSessionCount(of: organizationID, now: now)
+                try Self.check(active, adding: drafts.count, below: limit, "active sessions")
+                let key = try transaction.sessionKey(sessionAddress, of: organizationID)
+                var sessions = drafts
+                for index in sessions.indices {
+                    sessions[index].sessionKey = key?.id
+                    let delegation = SecretBytes(Array(request.installs[index].serialized.utf8))
+                    try transaction.insert(sessions[index], delegation: delegation)
+                    try transaction.append(entries[index], to: .organization(organizationID))
+                }
+                // Last, so that a session key that has a session from now on is not taken for one without.
+                try prune(transaction)
+                return CreatedWalletSessions(sessions: sessions)
             }
-            try prune(transaction)
-            let active = try transaction.activeSessionCount(of: organizationID, now: now)
-            try Self.check(active, adding: drafts.count, below: limit, "active sessions")
-            let key = try transaction.sessionKey(sessionAddress, of: organizationID)
-            var sessions = drafts
-            for index in sessions.indices {
-                sessions[index].sessionKey = key?.id
-                let delegation = SecretBytes(Array(request.installs[index].serialized.utf8))
-                try transaction.insert(sessions[index], delegation: delegation)
-                try transaction.append(entries[index], to: .organization(organizationID))
-            }
-            return CreatedWalletSessions(sessions: sessions)
         }
     }
 
@@ -186,7 +194,28 @@ extension WalletManager {
         for detail in problems.map({ $1.detail(install: $0) }) where !details.contains(detail) {
             details.append(detail)
         }
-        throw WalletError(first.problem.code, details: details)
+        // Nodes that are busy with this organization's questions are so for a moment.
+        let wait = first.problem.code == .rateLimited ? 1 : nil
+        throw WalletError(first.problem.code, details: details, retryAfterSeconds: wait)
+    }
+
+    /// Runs a part of creating sessions for `wallet`; a refusal is recorded before it is thrown.
+    private func recordingRefusals<Value: Sendable>(
+        of wallet: WalletRecord,
+        by actor: Actor,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let refusal as WalletError {
+            let problems = refusal.details.map { problem -> JSONValue in
+                ["path": .string(problem.path), "message": .string(problem.message)]
+            }
+            let details: JSONValue = ["code": .string(refusal.code.rawValue), "problems": .array(problems)]
+            let entry = self.entry(.sessionRefused, wallet.id.text, by: actor, details)
+            try await self.store.changeWallets { try $0.append(entry, to: .organization(wallet.organization)) }
+            throw refusal
+        }
     }
 
     /// Throws when the session would be over already, or last too long.
@@ -243,6 +272,7 @@ extension WalletSessionRecord {
             "expiresAt": .string(self.expiresAt.iso8601),
             "permissionId": self.proof.map { .string($0.permissionID) } ?? .null,
             "digest": self.proof?.digest.map { .string($0) } ?? .null,
+            "policiesHash": .string(lowerHex(SHA256.hash(data: Array(self.policies.text.utf8)))),
             "delegationHash": .string(lowerHex(SHA256.hash(data: Array(install.serialized.utf8)))),
         ]
     }

@@ -257,7 +257,13 @@ package final class WalletManager: WalletManagement {
         guard now >= quiet || quiet > now + .seconds(60) else { return { _ in } }
         let horizon = now + (.zero - self.configuration.keepEnded)
         return { transaction in
-            guard try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall) == 0 else { return }
+            let pruned = try transaction.prune(endedBefore: horizon, limit: Self.prunedPerCall)
+            for key in pruned.sessionKeys {
+                let details: JSONValue = ["sessionAddress": .string(key.address.text)]
+                let entry = self.entry(.sessionKeyRemoved, key.id.text, by: .system, details)
+                try transaction.append(entry, to: .organization(key.organization))
+            }
+            guard pruned.count == 0 else { return }
             self.quietUntil.withLock { $0 = now + .seconds(60) }
         }
     }

@@ -46,52 +46,6 @@ extension RootValidatorKind {
     }
 }
 
-extension PermissionPolicy {
-    /// The policy in words; the chain enforces all of it, when it is asked.
-    fileprivate var rules: [WalletSessionProof.Rule] {
-        let scope =
-            switch self.flag {
-            case .always: ""
-            case .notForOperations: " (asked for signatures only)"
-            case .notForSignatures: " (asked for operations only)"
-            }
-        func rule(_ kind: String, _ text: String) -> WalletSessionProof.Rule {
-            WalletSessionProof.Rule(kind: kind, text: "\(text)\(scope).", enforcedBy: .chain)
-        }
-        switch self.content {
-        case .call(_, let permissions): return permissions.map { rule("call", $0.sentence) }
-        case .gas(let allowed, let enforcesPaymaster, let paymaster):
-            let payer = enforcesPaymaster && paymaster != .zero ? ", paid by \(paymaster.checksummed)" : ""
-            return [rule("gas", "At most \(allowed) wei of gas in all\(payer)")]
-        case .rateLimit(let interval, let count, let startAt):
-            let start = startAt == 0 ? "" : ", from \(Self.time(startAt)) on"
-            return [rule("rate", "At most \(count) operations, one in \(interval) seconds\(start)")]
-        case .signatureCaller(let callers):
-            let names = callers.map(\.checksummed).joined(separator: ", ")
-            return [rule("signature", "Signatures are for these only: \(names)")]
-        case .sudo: return [rule("sudo", "No limit")]
-        case .timestamp(let after, let until):
-            let end = until == 0 ? "" : " until \(Self.time(until))"
-            return [rule("time", "From \(Self.time(after))\(end)")]
-        }
-    }
-
-    private static func time(_ seconds: UInt64) -> String {
-        Timestamp(millisecondsSinceEpoch: Int64(clamping: seconds) * 1000).iso8601WholeSeconds
-    }
-}
-
-extension CallPermission {
-    fileprivate var sentence: String {
-        let kind = self.callType == .delegate ? "Delegate calls of" : "Calls of"
-        let target = self.target == .zero ? "any contract" : self.target.checksummed
-        let value = self.valueLimit == .zero ? "without value" : "with at most \(self.valueLimit.hex) wei each"
-        let count = self.rules.count
-        let rules = count == 0 ? "" : ", under \(count) \(count == 1 ? "rule" : "rules") about arguments"
-        return "\(kind) \(self.selector) on \(target), \(value)\(rules)"
-    }
-}
-
 extension DelegationWarning {
     /// A plain sentence.
     fileprivate var sentence: String {
@@ -100,6 +54,8 @@ extension DelegationWarning {
             "On the chain the key may sign messages for the account, outside of every rule about calls."
         case .noTimeLimit: "What the owner signed has no end of user operations; only Daypass ends this session."
         case .anyTarget: "Every contract may be called."
+        case .accountControl:
+            "The account itself or a contract that guards it may be called: through these the key can do everything."
         case .valueLimitPerCall: "A limit of value holds for each call, not for their sum."
         case .emptySelector: "A permission for calls without data also matches data that begins with four zeros."
         case .batchMatchesNothing: "A permission for batches matches nothing."

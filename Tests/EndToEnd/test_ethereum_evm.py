@@ -82,8 +82,10 @@ def call_policy(rng, chain):
     for _ in range(rng.randrange(1, 4)):
         rules, rule_jsons = [], []
         for _ in range(rng.randrange(4)):
-            count = 1 if version == "0.0.1" else rng.randrange(1, 4)
-            condition, offset = rng.randrange(8), 32 * rng.randrange(10)
+            # One of several values since 0.0.2; a part of an argument (start, length, hash) since 0.0.5.
+            condition = rng.randrange({"0.0.1": 6, "0.0.5": 8}.get(version, 7))
+            count = 1 if version == "0.0.1" else 3 if condition == 7 else rng.randrange(1, 4)
+            offset = 32 * rng.randrange(10)
             params = [rng.randbytes(32) for _ in range(count)]
             rules.append((condition, offset, params[0] if version == "0.0.1" else params))
             shown = [any_case(rng, hexed(p)) for p in params]

@@ -363,6 +363,20 @@ def test_strict_json(lenient):
     refused(lenient.server.api.get("/v1/nothing"), 404, 40400)
 
 
+def test_nothing_is_altered_on_the_way(lenient):
+    """What cannot be kept as it was written is refused."""
+    for policies in ({"x-n": 12345678901234567890}, {"x-n": 0.5}, {"x-n": [{"y": 2**63}]}):
+        refused(post(lenient, lenient.body(GOOD, policies=policies)), 400, 40000, "policies")
+    text = json.dumps(lenient.body(GOOD)).replace('"policies": {}', '"policies": {"x-n": 1e400}')
+    headers = {"Content-Type": "application/json"}
+    refused(lenient.api.post(f"{lenient.path}/sessions", content=text, headers=headers), 400, 40000, "policies")
+    refused(post(lenient, lenient.body(GOOD, workflowId="abc\0def")), 400, 40000, "workflowId")
+    refused(post(lenient, lenient.body(GOOD, sessionAddress="0x" + "0" * 40)), 400, 40000, "sessionAddress")
+    policies = {"x-text": "\0 é 12345678901234567890", "x-n": 1 - 2**63}
+    made = lenient.create(GOOD, policies=policies)["sessions"][0]["id"]
+    assert lenient.api.get(f"{lenient.path}/sessions/{made}").json()["policies"] == policies
+
+
 def test_times_with_an_offset_are_understood(lenient):
     made = lenient.create(GOOD, expiresAt="2026-03-04T02:00:00.250+02:00")
     assert made["sessions"][0]["expiresAt"] == "2026-03-04T00:00:00.250Z"

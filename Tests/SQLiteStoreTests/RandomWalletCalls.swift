@@ -136,7 +136,10 @@ struct RandomWalletCalls {
             }
         default:
             let horizon = now + .seconds(-self.pick(0..<9000))
-            return { transaction in "\(try transaction.prune(endedBefore: horizon, limit: 1000))" }
+            return { transaction in
+                let pruned = try transaction.prune(endedBefore: horizon, limit: 1000)
+                return "\(pruned.count) \(pruned.sessionKeys.map(\.id.text))"
+            }
         }
     }
 

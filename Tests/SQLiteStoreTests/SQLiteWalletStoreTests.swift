@@ -189,6 +189,68 @@ import Testing
         try reopened.close()
     }
 
+    /// One ledger's end of earlier, with its seal, is not its end: all ledgers together would have fewer records.
+    @Test func aLedgerThatWasSetBackIsFound() async throws {
+        let fixture = try StoreFixture()
+        let content = try await Content(in: fixture.store)
+        try fixture.store.close()
+        try await Self.edit(fixture, "CREATE TABLE earlier AS SELECT * FROM wallet_ledger")
+        let store = try SQLiteSessionStore(in: fixture.directory)
+        try await Self.append(to: content.ledger, in: store)
+        #expect(try await store.verifyWalletAudit(of: content.ledger)?.isIntact == true)
+        try store.close()
+        try await Self.edit(
+            fixture,
+            """
+            DELETE FROM wallet_audit WHERE sequence > (SELECT sequence FROM earlier WHERE name = ledger);
+            UPDATE wallet_ledger SET (sequence, hash, seal) = (
+                SELECT sequence, hash, seal FROM earlier WHERE earlier.name = wallet_ledger.name
+            ) WHERE name <> 'all'
+            """
+        )
+        let reopened = try SQLiteSessionStore(in: fixture.directory)
+        let verdict = try await reopened.verifyWalletAudit(of: content.ledger)
+        #expect(verdict?.problem == .setBack && verdict?.verified == 3)
+        // Nor is it made whole by what follows, or by a sum that is written anew.
+        try await Self.append(to: content.ledger, in: reopened)
+        #expect(try await reopened.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
+        try reopened.close()
+        try await Self.edit(fixture, "DELETE FROM wallet_ledger WHERE name = 'all'")
+        let last = try SQLiteSessionStore(in: fixture.directory)
+        #expect(try await last.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
+        try await Self.append(to: content.ledger, in: last)
+        #expect(try await last.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
+        try last.close()
+    }
+
+    /// What is destroyed is not left in the write-ahead log either.
+    @Test func revokingLeavesNoCopy() async throws {
+        let fixture = try StoreFixture()
+        let content = try await Content(in: fixture.store)
+        let path = fixture.directory.databasePath
+        let database = try DatabaseQueue(path: path)
+        let sealed = try await database.read { db in
+            try Data.fetchAll(
+                db,
+                sql: "SELECT delegation_sealed FROM wallet_session WHERE delegation_sealed IS NOT NULL"
+            )
+        }
+        try database.close()
+        func copies() throws -> Int {
+            try ["", "-wal"]
+                .reduce(0) { count, suffix in
+                    let file = try Data(contentsOf: URL(fileURLWithPath: path + suffix))
+                    return count + sealed.count { file.range(of: $0) != nil }
+                }
+        }
+        #expect(try !sealed.isEmpty && copies() > 0)
+        for session in content.sessions {
+            try await fixture.store.changeWallets { try $0.revoke(session.id, at: session.createdAt) }
+        }
+        #expect(try copies() == 0)
+        try fixture.store.close()
+    }
+
     private static func append(to ledger: WalletLedger, in store: SQLiteSessionStore) async throws {
         let entry = SampleWallets(seed: 8).entry(.sessionRevoked, "ws")
         try await store.changeWallets { try $0.append(entry, to: ledger) }

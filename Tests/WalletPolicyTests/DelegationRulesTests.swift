@@ -1,4 +1,5 @@
 import EthereumPrimitives
+import Foundation
 import SessionModel
 import Testing
 import WalletPolicy
@@ -49,6 +50,107 @@ import WalletPolicy
         }
     }
 
+    /// Through the account itself, and through what guards it, a key that is bound to one contract reaches everything.
+    @Test func theAccountAndItsGuardsNeedTheOrganization() throws {
+        func refusal(
+            _ target: (MadeDelegation) -> EthereumAddress,
+            _ selector: FunctionSelector,
+            wildcards: Bool = false,
+            delegateCalls: Bool = false
+        ) throws -> DelegationRefusal.Reason? {
+            var made = try MadeDelegation()
+            // The account does not depend on what it signs.
+            try made.make([])
+            made.blob.policies = [
+                PermissionPolicy(.call(version: .v4, [CallPermission(target: target(made), selector: selector)]))
+            ]
+            made.blob.permissionID = made.permission.id
+            made.sign()
+            let rules = DelegationRules(
+                maximumLifetime: .seconds(90 * 86_400),
+                allowsWildcardTargets: wildcards,
+                allowsDelegateCalls: delegateCalls
+            )
+            do {
+                let verified = try made.blob.verify(
+                    made.claim,
+                    state: .undeployed(nonce: 0),
+                    rules: rules,
+                    now: Moments.now
+                )
+                #expect(verified.warnings.contains(.accountControl) == (wildcards && delegateCalls))
+                return nil
+            } catch {
+                #expect(error.path == "permissionParams.policies")
+                return error.reason
+            }
+        }
+        let transfer = FunctionSelector(0xA905_9CBB)
+        let onInstall = FunctionSelector(0x6D61_FE70)
+        let execute = KernelFunctions.execute.selector
+        let guards = [
+            KernelContracts.ecdsaSigner, KernelContracts.callPolicy4, KernelContracts.metaFactory,
+            KernelVersion.v030.factory, EntryPoint.v07.address,
+            try #require(EthereumAddress(hex: "0x845adb2c711129d4f3966735ed98a9f09fc4ce57")),
+        ]
+        for target in guards {
+            #expect(try refusal({ _ in target }, onInstall) == .accountControl)
+            #expect(try refusal({ _ in target }, transfer, wildcards: true) == .accountControl)
+            #expect(try refusal({ _ in target }, transfer, delegateCalls: true) == .accountControl)
+            #expect(try refusal({ _ in target }, onInstall, wildcards: true, delegateCalls: true) == nil)
+        }
+        #expect(try refusal(\.blob.account, execute) == .accountControl)
+        #expect(try refusal(\.blob.account, transfer, wildcards: true) == .accountControl)
+        // Any contract, but a function that only an account may call of itself.
+        for selector in [execute, onInstall, FunctionSelector(0x3659_CFE6), FunctionSelector(0x205C_2878)] {
+            #expect(try refusal({ _ in .zero }, selector) == .wildcardTarget)
+            #expect(try refusal({ _ in .zero }, selector, wildcards: true) == .accountControl)
+            #expect(try refusal({ _ in .zero }, selector, wildcards: true, delegateCalls: true) == nil)
+        }
+        #expect(try refusal({ _ in .zero }, transfer, wildcards: true) == nil)
+        #expect(try refusal({ _ in KernelContracts.usdc }, transfer) == nil)
+    }
+
+    /// Rules that no contract installs, or that never hold.
+    @Test func rulesMustBeOfTheContract() throws {
+        let blob = try Fixture.named("03").serialized()
+        let text = String(decoding: try #require(Data(base64Encoded: blob)), as: UTF8.self)
+        func refusal(_ from: String, _ to: String) throws -> String? {
+            let changed = text.replacingOccurrences(of: from, with: to)
+            #expect(changed != text)
+            let serialized = Data(changed.utf8).base64EncodedString()
+            do {
+                _ = try DelegationBlob(serialized: serialized)
+                return nil
+            } catch {
+                return error.path?.split(separator: ".").last.map(String.init)
+            }
+        }
+        #expect(try refusal("\"condition\":0", "\"condition\":7") == "condition")
+        #expect(try refusal("\"condition\":0", "\"condition\":6") == nil)
+        let start = try #require(text.range(of: "\"params\":["))
+        let end = try #require(text[start.upperBound...].firstIndex(of: "]"))
+        #expect(try refusal(String(text[start.lowerBound...end]), "\"params\":[]") == "params")
+    }
+
+    @Test func sessionsBeginInTime() throws {
+        var made = try MadeDelegation()
+        try made.make([])
+        let start = UInt64(Moments.now.millisecondsSinceEpoch / 1000) + 60
+        made.blob.policies = [
+            PermissionPolicy(
+                .call(version: .v4, [CallPermission(target: KernelContracts.usdc, selector: FunctionSelector(1))])
+            ),
+            PermissionPolicy(.timestamp(validAfter: start, validUntil: 0)),
+        ]
+        made.blob.permissionID = made.permission.id
+        made.sign()
+        made.claim.expiresAt = Moments.now + .seconds(60)
+        #expect(throws: DelegationRefusal(.expiryBeforePolicy)) { try made.verify() }
+        made.claim.expiresAt = Moments.now + .seconds(61)
+        #expect(throws: Never.self) { try made.verify() }
+    }
+
     private static func permission(_ permissions: [CallPermission], flag: PassFlag = .always) -> Permission {
         Permission(
             policies: [PermissionPolicy(.call(version: .v4, permissions), flag: flag)],
@@ -83,8 +185,8 @@ import WalletPolicy
         arguments: [
             ("01", [.signsAnything]),
             ("03", [.signsAnything, .noTimeLimit]),
-            ("09", [.signsAnything, .noTimeLimit, .anyTarget]),
-            ("13", [.signsAnything, .noTimeLimit, .anyTarget]),
+            ("09", [.signsAnything, .noTimeLimit, .anyTarget, .accountControl]),
+            ("13", [.signsAnything, .noTimeLimit, .anyTarget, .accountControl]),
             ("15", [.signsAnything, .noTimeLimit, .valueLimitPerCall, .emptySelector]),
         ] as [(String, [DelegationWarning])]
     )
@@ -195,5 +297,12 @@ import WalletPolicy
             #expect(DelegationRefusal(reason).description == "\(reason.step.rawValue) \(reason.rawValue)")
         }
         #expect(Set(DelegationRefusal.Reason.allCases.map(\.message)).count == DelegationRefusal.Reason.allCases.count)
+    }
+}
+
+extension KernelContracts {
+    /// A token, and nothing that guards accounts.
+    fileprivate static var usdc: EthereumAddress {
+        EthereumAddress(hex: "0x036CbD53842c5426634e7929541eC2318f3dCF7e") ?? .zero
     }
 }

@@ -1,3 +1,4 @@
+import Crypto
 import DaypassTestSupport
 import EthereumPrimitives
 import Foundation
@@ -120,7 +121,7 @@ import WalletService
             ("eth_getCode", .success(.null), .nodeUnavailable, "node_answer_malformed"),
             ("eth_getTransactionCount", .success("0x"), .nodeUnavailable, "node_answer_malformed"),
             ("eth_getTransactionCount", .failure(.refused(code: -32000)), .nodeUnavailable, "node_refused"),
-            ("eth_getTransactionCount", .failure(.busy), .nodeUnavailable, "node_busy"),
+            ("eth_getTransactionCount", .failure(.limited), .nodeUnavailable, "node_rate_limited"),
         ] as [(String, Result<JSONValue, NodeFailure>, WalletErrorCode, String)]
     )
     func nodesThatDoNotAnswer(
@@ -257,6 +258,78 @@ import WalletService
             try await fixture.manager.delegation(of: created.id, in: organization, by: fixture.admin)
         }
         #expect(error?.code == .conflict)
+    }
+
+    /// Whatever refuses, one record says so, and a key that is being lent is not cleared away as one nobody uses.
+    @Test func refusalsAndRemovedKeysAreRecorded() async throws {
+        let fixture = try await WalletFixture(
+            configuration: WalletServiceConfiguration(keepEnded: .seconds(90 * 86_400))
+        )
+        let (manager, organization) = (fixture.manager, fixture.organization.id)
+        func last() async throws -> WalletAuditRecord {
+            try #require(try await manager.audit(of: fixture.ledger, before: nil, limit: 1).first)
+        }
+        let kernel = try await fixture.request(try .named("01"))
+        let lent = try await fixture.create(kernel).sessions[0]
+        let created = try await last()
+        let hash = SHA256.hash(data: Array(kernel.policies.text.utf8))
+        #expect(created.details["policiesHash"] == .string(lowerHex(hash)))
+        await #expect(throws: WalletError(.permissionActive)) { try await fixture.create(kernel) }
+        var record = try await last()
+        #expect(record.action == .sessionRefused && record.subject == kernel.wallet.text)
+        #expect(record.details["code"] == "permission_active")
+        _ = try await manager.revokeSession(lent.id, of: organization, by: fixture.admin)
+        await #expect(throws: WalletError(.permissionRevoked)) { try await fixture.create(kernel) }
+        #expect(try await last().details["code"] == "permission_revoked")
+
+        let wallet = try await manager.registerWallet(
+            NewWallet(name: "Safe", kind: .opaque, address: nil),
+            of: organization,
+            by: fixture.admin
+        )
+        let used = try await manager.createSessionKey(of: organization, by: fixture.admin)
+        let unused = try await manager.createSessionKey(of: organization, by: fixture.admin)
+        fixture.clock.advance(by: .seconds(91 * 86_400))
+        var request = NewWalletSession(
+            expiresAt: fixture.clock.timestamp,
+            installs: [WalletInstall(chainID: 1, serialized: "x")],
+            sessionAddress: used.address,
+            wallet: wallet.id
+        )
+        await #expect(throws: WalletError.self) { try await fixture.create(request) }
+        record = try await last()
+        #expect(record.action == .sessionRefused && record.details.text.contains("expiry_past"))
+        request.expiresAt = fixture.clock.timestamp + .seconds(60)
+        #expect(try await fixture.create(request).sessions[0].sessionKey == used.id)
+        let keys = try await manager.sessionKeys(of: organization, limit: 9, offset: 0).items
+        #expect(keys.map(\.id) == [used.id])
+        record = try await last()
+        #expect(record.action == .sessionKeyRemoved && record.subject == unused.id.text)
+        #expect(record.details == ["sessionAddress": .string(unused.address.text)])
+        #expect(try await manager.verifyAudit(of: fixture.ledger).isIntact)
+    }
+
+    @Test func aKeyOfNobodyIsRefused() async throws {
+        let fixture = try await WalletFixture()
+        var request = try await fixture.request(try .named("01"))
+        request.sessionAddress = try #require(WalletAddress("0x" + String(repeating: "0", count: 40)))
+        let error = try await fixture.refusal(request)
+        #expect(error.code == .invalidRequest && error.details.map(\.path) == ["sessionAddress"])
+    }
+
+    /// What the chain's contracts really limit, with every argument.
+    @Test func rulesSayWhatIsLimited() async throws {
+        let fixture = try await WalletFixture()
+        let golden = try await fixture.create(fixture.request(try .named("01"))).sessions[0]
+        let rules = try #require(golden.proof).rules.map(\.text)
+        #expect(
+            rules[0]
+                == "Calls of 0xa9059cbb on 0x036CbD53842c5426634e7929541eC2318f3dCF7e, without value, "
+                + "argument bytes 0…31 equal to 0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC, "
+                + "argument bytes 32…63 at most 10000000."
+        )
+        let limited = try await fixture.create(fixture.request(try .named("09"))).sessions[0]
+        #expect(try #require(limited.proof).rules[0].text.hasPrefix("At most "))
     }
 
     /// Policies that nothing evaluates yet are kept and warned of.

@@ -31,7 +31,7 @@ import WalletService
             (.answer(""), .malformed), (.answer("<html>"), .malformed),
             (.answer(#"{"jsonrpc":"2.0","id":0,"result":"0x1"}"#), .malformed),
             (.tooMuch, .malformed),
-            (.status(.internalServerError), .refused(code: 500)), (.status(.tooManyRequests), .busy),
+            (.status(.internalServerError), .refused(code: 500)), (.status(.tooManyRequests), .limited),
             (.redirect, .refused(code: 302)), (.hangUp, .unreachable), (.silence, .timeout), (.drip, .timeout),
         ] as [(TestNode.Answer, NodeFailure)]
     )

@@ -7,7 +7,12 @@ extension SQLiteSessionStore: WalletStore {
     package func changeWallets<Value: Sendable>(
         _ body: @escaping @Sendable (any WalletTransaction) throws -> Value
     ) async throws -> Value {
-        try await self.write { [key] db in try body(SQLiteWalletTransaction(db, key: key)) }
+        let (value, hasDestroyedSecrets) = try await self.write { [key] db in
+            let transaction = SQLiteWalletTransaction(db, key: key)
+            return (try body(transaction), transaction.hasDestroyedSecrets)
+        }
+        if hasDestroyedSecrets { await self.emptyLog() }
+        return value
     }
 
     package func organizations() async throws -> [Organization] {
@@ -193,7 +198,11 @@ extension SQLiteSessionStore: WalletStore {
                 }
                 if let problem = verifier.next(record) { return verdict(problem) }
             }
-            return verdict(verifier.end(at: end.head) ?? (end.isGenuine ? nil : .headForged))
+            if let problem = verifier.end(at: end.head) { return verdict(problem) }
+            guard end.isGenuine else { return verdict(.headForged) }
+            let total = try WalletRows.total(db, key: key)
+            let isWhole = try total?.isGenuine == true && total?.head.sequence == WalletRows.sumOfLedgers(db)
+            return verdict(isWhole ? nil : .setBack)
         }
     }
 }

@@ -27,15 +27,30 @@ extension SQLiteWalletTransaction {
                 Data(record.previousHash), Data(record.hash),
             ]
         )
+        try self.addToTotal(record.sequence - (stored?.head.sequence ?? 0))
         let end = WalletAuditHead(sequence: record.sequence, hash: record.hash)
+        try self.put(end, of: ledger.text, isGenuine: isGenuine)
+    }
+
+    /// Counts records for the sum of all ledgers, before they are counted in their own.
+    private func addToTotal(_ count: Int) throws {
+        let stored = try WalletRows.total(self.db, key: self.storeKey)
+        // Without a sum there must not have been anything to add up; what there is then makes it no genuine one.
+        let isGenuine = try stored?.isGenuine ?? (WalletRows.sumOfLedgers(self.db) == 0)
+        var total = stored?.head ?? .empty
+        total.sequence += count
+        try self.put(total, of: WalletRows.allLedgers, isGenuine: isGenuine)
+    }
+
+    private func put(_ end: WalletAuditHead, of name: String, isGenuine: Bool) throws {
         // Zeros are the seal of nothing.
-        let seal = isGenuine ? self.storeKey.seal(end, of: ledger.text) : Data(count: 32)
+        let seal = isGenuine ? self.storeKey.seal(end, of: name) : Data(count: 32)
         try self.execute(
             """
             INSERT INTO wallet_ledger (name, sequence, hash, seal) VALUES (?, ?, ?, ?)
             ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, seal = excluded.seal
             """,
-            [ledger.text, end.sequence, Data(end.hash), seal]
+            [name, end.sequence, Data(end.hash), seal]
         )
     }
 

@@ -7,6 +7,8 @@ import SessionStore
 final class SQLiteWalletTransaction: WalletTransaction {
     let db: Database
     let storeKey: StoreKey
+    /// Whether something encrypted was removed, of which the write-ahead log still has a copy.
+    private(set) var hasDestroyedSecrets = false
 
     init(_ db: Database, key: StoreKey) {
         self.db = db
@@ -217,6 +219,7 @@ final class SQLiteWalletTransaction: WalletTransaction {
             """,
             [time.millisecondsSinceEpoch, id.row]
         )
+        self.hasDestroyedSecrets = true
         try self.execute(
             """
             INSERT OR IGNORE INTO revoked_permission (permission, organization)
@@ -226,7 +229,7 @@ final class SQLiteWalletTransaction: WalletTransaction {
         )
     }
 
-    func prune(endedBefore time: Timestamp, limit: Int) throws -> Int {
+    func prune(endedBefore time: Timestamp, limit: Int) throws -> PrunedWalletRows {
         let horizon = time.millisecondsSinceEpoch
         try self.execute(
             """
@@ -236,17 +239,17 @@ final class SQLiteWalletTransaction: WalletTransaction {
             [horizon, limit]
         )
         var removed = self.db.changesCount
-        try self.execute(
+        let keys = try WalletRows.sessionKeys(
             """
-            DELETE FROM session_key WHERE number IN (
-                SELECT number FROM session_key WHERE created_at < ?
-                    AND NOT EXISTS (SELECT 1 FROM wallet_session WHERE wallet_session.session_key = session_key.id)
-                ORDER BY created_at, number LIMIT ?
-            )
+            WHERE created_at < ? AND NOT EXISTS (
+                SELECT 1 FROM wallet_session WHERE wallet_session.session_key = session_key.id
+            ) ORDER BY created_at, number LIMIT ?
             """,
-            [horizon, limit]
+            [horizon, limit],
+            self.db
         )
-        removed += self.db.changesCount
+        for key in keys { try self.execute("DELETE FROM session_key WHERE id = ?", [key.id.row]) }
+        removed += keys.count
         try self.execute(
             """
             DELETE FROM organization_token WHERE number IN (
@@ -255,7 +258,9 @@ final class SQLiteWalletTransaction: WalletTransaction {
             """,
             [horizon, limit]
         )
-        return removed + self.db.changesCount
+        removed += self.db.changesCount
+        self.hasDestroyedSecrets = self.hasDestroyedSecrets || removed > 0
+        return PrunedWalletRows(count: removed, sessionKeys: keys)
     }
 
     func execute(_ sql: String, _ arguments: StatementArguments) throws {

@@ -176,13 +176,34 @@ enum WalletRows {
 
     /// The end of a ledger; nil for one that never had a record.
     static func head(of ledger: WalletLedger, _ db: Database, key: StoreKey) throws -> StoredAuditHead? {
+        try self.head(ofLedger: ledger.text, db, key: key)
+    }
+
+    /// What stands in the table of ledgers for the sum of all.
+    ///
+    /// Its place is the sum of the others' places, sealed as they are: so no ledger can be set back to an earlier end of its
+    /// own, unless all of them are.
+    static let allLedgers = "all"
+
+    /// The sum of all ledgers' places as it was stored; nil when there is none.
+    static func total(_ db: Database, key: StoreKey) throws -> StoredAuditHead? {
+        try self.head(ofLedger: self.allLedgers, db, key: key)
+    }
+
+    /// The sum of all ledgers' places as they are.
+    static func sumOfLedgers(_ db: Database) throws -> Int {
+        let sql = "SELECT coalesce(sum(sequence), 0) FROM wallet_ledger WHERE name <> ?"
+        return try Int.fetchOne(db.cachedStatement(sql: sql), arguments: [self.allLedgers]) ?? 0
+    }
+
+    private static func head(ofLedger name: String, _ db: Database, key: StoreKey) throws -> StoredAuditHead? {
         let row = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT sequence, hash, seal FROM wallet_ledger WHERE name = ?"),
-            arguments: [ledger.text]
+            arguments: [name]
         )
         return row.map { row in
             let head = WalletAuditHead(sequence: row[0], hash: Array(row[1] as Data))
-            return StoredAuditHead(head: head, isGenuine: key.isGenuine(row[2], for: head, of: ledger.text))
+            return StoredAuditHead(head: head, isGenuine: key.isGenuine(row[2], for: head, of: name))
         }
     }
 

@@ -47,6 +47,16 @@ package indirect enum JSONValue: Equatable, Sendable {
         }
     }
 
+    /// Whether a number in it is not an integer that fits, and may not be written again as it was read.
+    package var hasFraction: Bool {
+        switch self {
+        case .fraction: true
+        case .null, .bool, .integer, .string: false
+        case .array(let elements): elements.contains { $0.hasFraction }
+        case .object(let members): members.contains { $0.value.hasFraction }
+        }
+    }
+
     /// This value as compact JSON text; fractions that JSON cannot write become `null`.
     package var text: String {
         var output = ""

@@ -99,6 +99,11 @@ package struct RequestFields {
             self.refuse(name, "must be at most \(length.upperBound) characters")
             return nil
         }
+        // Stores and tools written in C would take it for the end.
+        guard !text.utf8.contains(0) else {
+            self.refuse(name, "must not contain U+0000")
+            return nil
+        }
         return text
     }
 

@@ -42,6 +42,7 @@ package struct WalletAuditRecord: Equatable, Sendable {
         case walletRegistered = "wallet.registered"
         case walletDeleted = "wallet.deleted"
         case sessionKeyCreated = "session_key.created"
+        case sessionKeyRemoved = "session_key.removed"
         case sessionCreated = "session.created"
         case sessionRefused = "session.refused"
         case sessionRevoked = "session.revoked"
@@ -189,6 +190,9 @@ package struct WalletAuditVerifier: Sendable {
         case truncated
         /// The head itself was not written by this server.
         case headForged = "head_forged"
+        /// This ledger is whole, but all of them together have fewer records than were written: one of them, maybe this one,
+        /// was set back to an earlier end.
+        case setBack = "set_back"
 
         /// A plain sentence.
         package var message: String {
@@ -198,6 +202,7 @@ package struct WalletAuditVerifier: Sendable {
             case .unlinked: "A record does not follow the one before it."
             case .truncated: "The last records are missing."
             case .headForged: "The end of the ledger was not written by this server."
+            case .setBack: "This ledger or another one was set back: together they have other records than were written."
             }
         }
     }

@@ -93,6 +93,8 @@ package struct NewWalletSession: Equatable, Sendable {
                     fields.refuse("policies", "must be at most \(WalletBounds.policiesBytes) bytes")
                 } else if policies.valueCount > WalletBounds.policiesValues {
                     fields.refuse("policies", "must have at most \(WalletBounds.policiesValues) values")
+                } else if policies.hasFraction {
+                    fields.refuse("policies", "has a number that is no integer of 64 bits; write it as a string")
                 }
             } else {
                 fields.refuse("policies", "must be an object")

@@ -121,23 +121,25 @@ final class InMemoryWalletTransaction: WalletTransaction {
         self.state.revoked[session.record.organization, default: []].insert(session.permission)
     }
 
-    func prune(endedBefore time: Timestamp, limit: Int) -> Int {
+    func prune(endedBefore time: Timestamp, limit: Int) -> PrunedWalletRows {
         let sessions = self.state.sessions.filter { $0.record.endsAt < time }
             .sorted { ($0.record.endsAt, $0.record.id.number) < ($1.record.endsAt, $1.record.id.number) }
         let goneSessions = Set(sessions.prefix(limit).map(\.record.id))
         self.state.sessions.removeAll { goneSessions.contains($0.record.id) }
         let used = Set(self.state.sessions.compactMap(\.record.sessionKey))
-        let goneKeys = Set(
+        let goneKeys = Array(
             self.state.keys.map(\.record).filter { $0.createdAt < time && !used.contains($0.id) }.prefix(limit)
-                .map(\.id)
         )
-        self.state.keys.removeAll { goneKeys.contains($0.record.id) }
+        self.state.keys.removeAll { goneKeys.contains($0.record) }
         let tokens = self.state.tokens.filter { token in
             [token.revokedAt, token.expiresAt].compactMap(\.self).contains { $0 < time }
         }
         let goneTokens = Set(tokens.prefix(limit).map(\.id))
         self.state.tokens.removeAll { goneTokens.contains($0.id) }
-        return goneSessions.count + goneKeys.count + goneTokens.count
+        return PrunedWalletRows(
+            count: goneSessions.count + goneKeys.count + goneTokens.count,
+            sessionKeys: goneKeys
+        )
     }
 
     func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) {

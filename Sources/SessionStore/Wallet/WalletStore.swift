@@ -134,8 +134,8 @@ package protocol WalletTransaction {
     /// Notes that a session is revoked, and destroys its delegation.
     func revoke(_ id: WalletSessionID, at time: Timestamp) throws
     /// Removes what ended before `time`: at most `limit` sessions, as many session keys that were made before and have no
-    /// session, and as many tokens. Returns how many rows went.
-    func prune(endedBefore time: Timestamp, limit: Int) throws -> Int
+    /// session, and as many tokens.
+    func prune(endedBefore time: Timestamp, limit: Int) throws -> PrunedWalletRows
 
     /// Adds a record to the end of a ledger.
     ///
@@ -143,6 +143,20 @@ package protocol WalletTransaction {
     /// The same goes for one that begins late: an organization's with anything but its making, and the server's although
     /// there are organizations, chains or ledgers; so what begins the server's is recorded before it is stored.
     func append(_ entry: WalletAuditEntry, to ledger: WalletLedger) throws
+}
+
+/// What pruning removed.
+package struct PrunedWalletRows: Equatable, Sendable {
+    /// How many rows, session keys included.
+    package var count: Int
+    /// The session keys, whose private keys are gone with them, by identifier.
+    package var sessionKeys: [SessionKeyRecord]
+
+    /// Counts what went.
+    package init(count: Int, sessionKeys: [SessionKeyRecord]) {
+        self.count = count
+        self.sessionKeys = sessionKeys.sorted { $0.id.number < $1.id.number }
+    }
 }
 
 /// The refusals that every wallet store answers alike.

@@ -8,6 +8,8 @@ package enum DelegationWarning: String, Sendable, CaseIterable {
     case noTimeLimit = "no_time_limit"
     /// Every contract may be called.
     case anyTarget = "any_target"
+    /// The account itself or a contract that guards it may be called, and so anything may be done.
+    case accountControl = "account_control"
     /// A limit of value holds for each call, not for their sum.
     case valueLimitPerCall = "value_limit_per_call"
     /// A permission for calls without data also matches data that begins with four zeros.
@@ -25,8 +27,8 @@ package enum DelegationWarning: String, Sendable, CaseIterable {
     /// The account has no code, but may have had some; what it kept of that time was not read from the chain.
     case earlierCodeNotRead = "earlier_code_not_read"
 
-    /// The warnings about a permission.
-    static func about(_ permission: Permission) -> [DelegationWarning] {
+    /// The warnings about a permission of `account`.
+    static func about(_ permission: Permission, of account: EthereumAddress) -> [DelegationWarning] {
         var warnings: Set<DelegationWarning> = []
         let limitsSignatures =
             permission.flag == .notForSignatures
@@ -36,6 +38,7 @@ package enum DelegationWarning: String, Sendable, CaseIterable {
         if !limitsSignatures { warnings.insert(.signsAnything) }
         if permission.operationsValidUntil == nil { warnings.insert(.noTimeLimit) }
         if permission.allowsAnyTarget { warnings.insert(.anyTarget) }
+        if permission.allowsControl(of: account) { warnings.insert(.accountControl) }
         for policy in permission.policies {
             switch policy.content {
             case .call(_, let permissions):
@@ -56,46 +59,5 @@ package enum DelegationWarning: String, Sendable, CaseIterable {
             }
         }
         return Self.allCases.filter { warnings.contains($0) }
-    }
-}
-
-extension Permission {
-    /// The call policies that Kernel asks about user operations.
-    private var callPolicies: [[CallPermission]] {
-        self.policies.compactMap { policy in
-            if case .call(_, let permissions) = policy.content, policy.flag != .notForOperations {
-                permissions
-            } else {
-                nil
-            }
-        }
-    }
-
-    /// Whether the owner's limits let every contract be called.
-    ///
-    /// All policies must agree, so one call policy that names its targets is enough to say no.
-    package var allowsAnyTarget: Bool {
-        self.callPolicies.allSatisfy { $0.contains { $0.target == .zero } }
-    }
-
-    /// Whether the owner's limits let foreign code run with the account's storage.
-    package var allowsDelegateCalls: Bool {
-        self.callPolicies.allSatisfy { $0.contains { $0.callType == .delegate } }
-    }
-
-    /// The earliest end in what the owner signed, in seconds since 1970; nil for none.
-    ///
-    /// No session may last longer, whatever the chain asks that policy about.
-    package var validUntil: UInt64? { Self.end(self.policies) }
-
-    /// The earliest end that the chain asks about user operations, in seconds since 1970; nil for none.
-    package var operationsValidUntil: UInt64? { Self.end(self.policies.filter { $0.flag != .notForOperations }) }
-
-    private static func end(_ policies: [PermissionPolicy]) -> UInt64? {
-        policies
-            .compactMap { policy in
-                if case .timestamp(_, let end) = policy.content, end > 0 { end } else { nil }
-            }
-            .min()
     }
 }

@@ -29,6 +29,20 @@ package enum KernelContracts {
     package static let sudoPolicy = EthereumAddress.known("0x67b436caD8a6D025DF6C82C5BB43fbF11fC5B9B7")
     /// Limits when.
     package static let timestampPolicy = EthereumAddress.known("0xB9f8f524bE6EcD8C945b1b87f9ae5C192FdCE20F")
+
+    /// What guards accounts: calls of these by an account change who may do what with it.
+    package static let guards: Set<EthereumAddress> = {
+        let policies =
+            CallPolicyVersion.allCases.map(\.contract)
+            + [
+                gasPolicy, rateLimitPolicy, resettingRateLimitPolicy, signatureCallerPolicy, sudoPolicy,
+                timestampPolicy,
+            ]
+        let factories = KernelVersion.allCases.map(\.factory) + [metaFactory]
+        let entryPoints =
+            [EntryPoint.v06, .v07, .v08].map(\.address) + [.known("0x433709009B8330FDa32311DF1C2AFA402eD8D009")]
+        return Set(policies + factories + entryPoints + RootValidatorKind.allContracts + [ecdsaSigner])
+    }()
 }
 
 /// How an account's owner signs: which contract checks it.
@@ -49,6 +63,9 @@ package enum RootValidatorKind: String, Sendable, CaseIterable {
         guard let kind = Self.contracts[contract] else { return nil }
         self = kind
     }
+
+    /// Every contract that is known, of each kind.
+    package static var allContracts: [EthereumAddress] { Array(Self.contracts.keys) }
 
     private static let contracts: [EthereumAddress: RootValidatorKind] = [
         .known("0x845ADb2C711129d4f3966735eD98a9F09fC4cE57"): .ecdsa,

@@ -25,6 +25,22 @@ package enum KernelFunctions {
     /// Of both ECDSA validators: the owner of an account.
     package static let validatorOwner = function("ecdsaValidatorStorage(address)")
 
+    /// What only an account may ask of itself, of the contracts that guard it, or of the EntryPoint: with these a key that may
+    /// call any contract takes the account over, or its deposit.
+    package static let control: Set<FunctionSelector> = Set(
+        [
+            execute, installValidations, grantAccess, initialize, initialize030,
+            function("executeUserOp(bytes,bytes32)"),
+            function("executeFromExecutor(bytes32,bytes)"), function("installModule(uint256,address,bytes)"),
+            function("uninstallModule(uint256,address,bytes)"), function("uninstallValidation(bytes21,bytes,bytes)"),
+            function("changeRootValidator(bytes21,address,bytes,bytes)"), function("invalidateNonce(uint32)"),
+            function("upgradeTo(address)"), function("upgradeToAndCall(address,bytes)"), function("onInstall(bytes)"),
+            function("onUninstall(bytes)"), function("withdrawTo(address,uint256)"), function("withdrawStake(address)"),
+            function("unlockStake()"),
+        ]
+        .map(\.selector)
+    )
+
     private static func function(_ signature: StaticString) -> ABIFunction {
         guard let function = ABIFunction(signature.description) else {
             preconditionFailure("\(signature) is no signature")

@@ -61,6 +61,18 @@ package struct CallPermission: Equatable, Sendable {
         case oneOf = 6
         /// A part of a dynamic argument: start, length, and the part's hash.
         case sliceEqual = 7
+
+        /// How many parameters it compares with at least.
+        package var parameterCount: Int { self == .sliceEqual ? 3 : 1 }
+
+        /// Whether the contract of a version has it.
+        package func isKnown(in version: CallPolicyVersion) -> Bool {
+            switch self {
+            case .equal, .greater, .less, .greaterOrEqual, .lessOrEqual, .notEqual: true
+            case .oneOf: version != .v1
+            case .sliceEqual: version == .v5
+            }
+        }
     }
 
     /// The kind of call.

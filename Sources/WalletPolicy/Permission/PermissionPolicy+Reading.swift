@@ -118,6 +118,12 @@ extension CallPermission.Rule {
             parameters = texts.map { $0.compactMap { Word(hex: $0) } }
         }
         guard let condition, let offset, let parameters else { return nil }
+        // Older contracts refuse to be installed with conditions that they do not have; without its values a rule never holds.
+        if !condition.isKnown(in: version) {
+            fields.refuse("condition", "is not known to version \(version.rawValue) of the policy")
+        } else if parameters.count < condition.parameterCount {
+            fields.refuse("params", "must be \(condition.parameterCount) at least")
+        }
         self.init(condition, offset: offset, parameters: parameters)
     }
 }

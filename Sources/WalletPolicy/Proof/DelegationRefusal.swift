@@ -105,9 +105,11 @@ extension DelegationRefusal {
         case merkleProofInvalid = "merkle_proof_invalid"
         case expiryPast = "expiry_past"
         case expiryTooFar = "expiry_too_far"
+        case expiryBeforePolicy = "expiry_before_policy"
         case expiryAfterPolicy = "expiry_after_policy"
         case wildcardTarget = "wildcard_target_not_allowed"
         case delegateCall = "delegatecall_not_allowed"
+        case accountControl = "account_control_not_allowed"
 
         /// The step that finds it.
         package var step: Step {
@@ -128,8 +130,8 @@ extension DelegationRefusal {
             case .rootUnsupportedPasskey, .rootUnsupportedWeighted, .rootUnknown, .signatureMissing,
                 .signatureMalformed, .signatureHighS, .signatureNotByOwner, .merkleProofInvalid:
                 .signature
-            case .expiryPast, .expiryTooFar, .expiryAfterPolicy: .expiry
-            case .wildcardTarget, .delegateCall: .organization
+            case .expiryPast, .expiryTooFar, .expiryBeforePolicy, .expiryAfterPolicy: .expiry
+            case .wildcardTarget, .delegateCall, .accountControl: .organization
             }
         }
 
@@ -177,9 +179,13 @@ extension DelegationRefusal {
             case .merkleProofInvalid: "The approval of several chains does not include this one."
             case .expiryPast: "The session would end in the past."
             case .expiryTooFar: "The session would last longer than this server allows."
+            case .expiryBeforePolicy: "The session would end before what the owner signed begins."
             case .expiryAfterPolicy: "The session would outlive what the owner signed."
             case .wildcardTarget: "The owner's limits allow calls of any contract, which the organization does not."
             case .delegateCall: "The owner's limits allow delegate calls, which the organization does not."
+            case .accountControl:
+                "The owner's limits allow calls of the account itself or of what guards it, and so everything; the "
+                    + "organization does not allow both any contract and delegate calls."
             }
         }
     }

@@ -42,7 +42,7 @@ extension DelegationBlob {
             authorization: authorization,
             accountProof: account.proof,
             approval: approved.approval,
-            warnings: DelegationWarning.about(approved.permission)
+            warnings: DelegationWarning.about(approved.permission, of: self.account)
         )
         if self.isPreinstalled, account.proof == .chain { result.warnings.append(.installedStateNotRead) }
         // An account's first authorization raises its nonce from 0: only then is there surely nothing kept.
@@ -53,6 +53,11 @@ extension DelegationBlob {
         }
         if approved.permission.allowsDelegateCalls, !rules.allowsDelegateCalls {
             throw DelegationRefusal(.delegateCall, at: "permissionParams.policies")
+        }
+        if approved.permission.allowsControl(of: self.account),
+            !(rules.allowsWildcardTargets && rules.allowsDelegateCalls)
+        {
+            throw DelegationRefusal(.accountControl, at: "permissionParams.policies")
         }
         return result
     }
@@ -87,6 +92,11 @@ extension DelegationBlob {
     ) throws(DelegationRefusal) {
         guard expiresAt > now else { throw DelegationRefusal(.expiryPast) }
         guard expiresAt <= now + rules.maximumLifetime else { throw DelegationRefusal(.expiryTooFar) }
+        if let start = permission.operationsValidAfter,
+            expiresAt <= Timestamp(millisecondsSinceEpoch: Int64(start) * 1000)
+        {
+            throw DelegationRefusal(.expiryBeforePolicy)
+        }
         if let end = permission.validUntil, expiresAt > Timestamp(millisecondsSinceEpoch: Int64(end) * 1000) {
             throw DelegationRefusal(.expiryAfterPolicy)
         }
