@@ -57,7 +57,7 @@ let package = Package(
     ],
     targets: [
         // Pure: decisions only; no event loop, no clock, no logger.
-        .target(name: "SessionModel", dependencies: [crypto], swiftSettings: settings),
+        .target(name: "SessionModel", dependencies: ["CPSL", crypto], swiftSettings: settings),
         .target(name: "TunnelProtocol", dependencies: ["SessionModel", nioCore], swiftSettings: settings),
         .target(name: "ProxySemantics", dependencies: ["SessionModel", nioCore, nioHPACK], swiftSettings: settings),
         .target(
@@ -75,6 +75,7 @@ let package = Package(
             dependencies: ["SessionModel", "EthereumPrimitives", bigInt],
             swiftSettings: settings
         ),
+        .systemLibrary(name: "CPSL", pkgConfig: "libpsl", providers: [.apt(["libpsl-dev"])]),
         .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
         // IO: carry bytes and call the pure targets.
         .target(

@@ -37,7 +37,7 @@ PURE = {"SessionModel", "TunnelProtocol", "ProxySemantics", "AccessControl", "Et
 EXEMPT = {"DaypassTestSupport", "store-crash-writer", "ethereum-primitives-cli"}
 
 ALLOWED = {
-    "SessionModel": {"Crypto": HASH},
+    "SessionModel": {"Crypto": HASH, "CPSL": "the Public Suffix List"},
     "TunnelProtocol": {
         "SessionModel": VALUES,
         "NIOCore": BYTES,
@@ -258,6 +258,7 @@ ALLOWED = {
         "Darwin": LIBC,
     },
     "CQREncode": {},
+    "CPSL": {},
     "CSecp256k1": {},
     "CMalloc": {},
 }

@@ -8,6 +8,7 @@ list='
 build      libsqlite3-dev    file:sqlite3.h
 build      libqrencode-dev   file:qrencode.h
 build      libsecp256k1-dev  file:secp256k1_recovery.h
+build      libpsl-dev        file:libpsl.h
 build      pkg-config        command:pkg-config
 build      python3           command:python3
 build      make              command:make

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # dist/daypass: one file to copy to a server, with the Swift runtime linked in and the symbols taken out.
-# It still needs glibc, libstdc++, libsqlite3, libqrencode and libsecp256k1 of the target system.
+# It still needs glibc, libstdc++, libsqlite3, libqrencode, libpsl and libsecp256k1 of the target system.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ relink() {
         archives+=,-l$name
     done
     swiftc -emit-executable -static-stdlib -o dist/daypass.new "@$build/daypass.product/Objects.LinkFileList" \
-        -lsqlite3 -lqrencode -lsecp256k1 -lstdc++ -Xlinker --gc-sections -Xlinker --defsym=main=daypass_main \
+        -lsqlite3 -lqrencode -lsecp256k1 -lpsl -lstdc++ -Xlinker --gc-sections -Xlinker --defsym=main=daypass_main \
         -Xclang-linker "$archives,--end-group" >dist/link.log 2>&1
 }
 # Works as a program of its own: starts, and finds no Swift on the system it runs on.

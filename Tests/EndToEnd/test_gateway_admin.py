@@ -96,7 +96,9 @@ def test_secrets_are_not_in_the_data_folder_nor_in_the_logs(tenant, server):
 @pytest.mark.parametrize("origin", [
     "null", "*", "https://*", "https://*.com", "https://*.co.uk", "https://*.github.io", "http://*.shop.example", "https://a.*.example",
     "https://*.*.shop.example", "https://shop.example/path", "https://user@shop.example", "ftp://shop.example", "shop.example", "", "https://shop.example:99999",
-    "https://bücher.example",
+    "https://bücher.example", "https://*.a.run.app", "https://*.up.railway.app", "https://*.ondigitalocean.app",
+    "https://*.eu-west-1.elasticbeanstalk.com", "https://*.z6.web.core.windows.net", "https://*.cloudapp.azure.com",
+    "https://*.hopto.org", "https://*.adv.br", "https://*.waw.pl", "https://*.ca.us",
 ])
 def test_web_origins_that_cannot_be_stored(tenant, admin, origin):
     body = {"tenant": tenant.slug, "name": "k", "scopes": ["quotes:read"], "webOrigins": [origin]}

@@ -188,7 +188,10 @@ def test_failed_attempts_from_many_addresses(tenant):
     culprit = "127.251.1.1"
     for _ in range(21):
         tenant.ask(key="pk_live_wrong", origin=SHOP, source=culprit)
-    assert code(tenant.ask(key="pk_live_wrong", origin=SHOP, source=culprit)) == "RATE_LIMITED"
+    answer = tenant.ask(key="pk_live_wrong", origin=SHOP, source=culprit)
+    assert code(answer) == "RATE_LIMITED"
+    limit, remaining, reset = (int(answer.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining", "reset"))
+    assert (limit, remaining) == (20, 0) and abs(reset - time.time() - int(answer.get("retry-after"))) <= 2, answer
     for a, b in itertools.product(range(20), range(1, 41)):
         tenant.ask(key="pk_live_wrong", origin=SHOP, source=f"127.252.{a}.{b}")
     assert code(tenant.ask(key=tenant.key(), origin=SHOP, source=culprit)) == "RATE_LIMITED"

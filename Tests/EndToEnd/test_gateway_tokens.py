@@ -268,6 +268,36 @@ def test_a_rotation_with_a_grace_cuts_nothing(tenant, api):
     viewer.close()
 
 
+def test_other_names_in_a_path_cut_nothing(tenant, api):
+    """Names in braces are for people."""
+    key = tenant.key()
+    put = lambda path: tenant.admin.call("PUT", f"/routes/{tenant.slug}", {"routes": [*ROUTES, route("GET", path)]})
+    put("/rooms/{id}")
+    viewer, _ = streaming(api, tenant, key, tenant.token(key), "/rooms/7")
+    put("/rooms/{number}")
+    assert viewer.closes_within(0.3) is None
+    put("/rooms/8")
+    assert viewer.closes_within(5) is not None
+    viewer.close()
+
+
+def test_the_page_of_a_revoked_key_reads_why(tenant):
+    """Also where no other key of the tenant names its web origin."""
+    origin = "https://only.example"
+    key = tenant.key(origins=[origin])
+    key.revoke()
+    answer = tenant.ask(key=key, origin=origin)
+    assert code(answer) == "API_KEY_REVOKED" and answer.get("access-control-allow-origin") == origin, answer
+    preflight = tenant.ask("OPTIONS", "/quotes", origin=origin, headers=[("Access-Control-Request-Method", "POST")])
+    assert preflight.status == 204 and preflight.get("access-control-allow-origin") == origin, preflight
+
+
+def test_an_empty_token_is_none(tenant):
+    key = tenant.key()
+    answer = tenant.ask("POST", "/sessions", key, SHOP, headers=[("X-Session-Token", "")], body=b"{}")
+    assert answer.status == 201, answer
+
+
 def test_a_cut_stream_does_not_look_complete(tenant, api):
     key = tenant.key()
     token = tenant.token(key)

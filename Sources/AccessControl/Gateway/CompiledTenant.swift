@@ -16,9 +16,10 @@ struct CompiledLimit: Sendable {
 struct CompiledPlan: Sendable {
     private let limits: [[CompiledLimit]]
 
-    init(_ plan: Plan, classes: [PolicyName]) {
+    /// `standard` holds where `plan` is silent.
+    init(_ plan: Plan, standard: Plan, classes: [PolicyName]) {
         self.limits = classes.flatMap { name in
-            [false, true].map { plan.limits(of: name, isSafe: $0).map { CompiledLimit($0) } }
+            [false, true].map { plan.limits(of: name, isSafe: $0, standard: standard).map { CompiledLimit($0) } }
         }
     }
 
@@ -45,7 +46,7 @@ final class CompiledTenant: Sendable {
     }
 }
 
-/// How many usable keys of a tenant name each web origin: whose pages may read the tenant's answers.
+/// How many keys of a tenant name each web origin: whose pages may read the tenant's answers.
 struct OriginCounts: Sendable {
     private var counts: TreeDictionary<WebOriginRule, Int> = [:]
 

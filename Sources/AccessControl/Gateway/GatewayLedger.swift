@@ -48,8 +48,10 @@ package protocol GatewayLedger {
 
 /// The ledger of one thread: limiter of attempts, counters, revoked sessions, tokens already verified.
 package struct GatewayState: GatewayLedger, Sendable {
-    /// Failed attempts by tenant and address: 20 a minute, then refused for a minute.
-    package var attempts = AttemptLimiter<GatewayAttempt>(capacity: 20_000, limit: 20)
+    /// Failed attempts a minute from one address towards one tenant, after which it is refused for a minute.
+    package static let attemptLimit = 20
+    /// Failed attempts by tenant and address.
+    package var attempts = AttemptLimiter<GatewayAttempt>(capacity: 20_000, limit: Self.attemptLimit)
     /// Counters of limits.
     package var counters = WindowCounters()
     /// Sessions taken back.

@@ -88,6 +88,7 @@ struct GatewayPassage {
             retryAfter: self.retryAfter,
             report: self.report
         )
+        verdict.rate = self.rate
         guard let key else { return verdict }
         verdict.key = key.id
         verdict.secret = self.secret
@@ -171,6 +172,12 @@ struct GatewayPassage {
             return .passed("few wrong keys came from this address")
         }
         self.retryAfter = seconds
+        self.rate = RateState(
+            maximum: GatewayState.attemptLimit,
+            remaining: 0,
+            resetsAt: self.now.millisecondsSinceEpoch / 1000 + Int64(seconds),
+            retryAfter: seconds
+        )
         return .failed(
             GatewayError(
                 .rateLimited,
@@ -298,7 +305,7 @@ struct GatewayPassage {
         let rule: SessionRule =
             self.route.map { self.tenant.record.routes[$0].sessionRule(for: self.request.method ?? .post) } ?? .never
         let isNeeded = rule == .always || rule == .browser && self.channel == .browser
-        guard isNeeded || self.isMint && self.request.sessionToken != .absent else {
+        guard isNeeded || self.isMint && self.request.sessionToken.bytes?.isEmpty == false else {
             return .skipped("no session is needed")
         }
         guard let token = self.request.sessionToken.bytes, !token.isEmpty else {

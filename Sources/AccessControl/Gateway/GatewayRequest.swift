@@ -101,10 +101,18 @@ package struct GatewayRequest: Equatable, Sendable {
     }
 
     /// The key: a bearer token in `Authorization`, else `X-Api-Key`.
-    var key: [UInt8]? { self.bearerToken ?? self.apiKey.bytes }
+    ///
+    /// A bearer token beside `X-Api-Key` is the key only when it looks like one: else it is the upstream's own business.
+    var key: [UInt8]? { self.bearerKey ?? self.apiKey.bytes }
 
     /// Whether `Authorization` carried the key, so that the upstream must not get it.
-    package var usesAuthorization: Bool { self.bearerToken != nil }
+    package var usesAuthorization: Bool { self.bearerKey != nil }
+
+    private var bearerKey: [UInt8]? {
+        guard let token = self.bearerToken else { return nil }
+        let looksLikeAKey = token.starts(with: "pk_".utf8) || token.starts(with: "sk_".utf8)
+        return looksLikeAKey || self.apiKey.bytes == nil ? token : nil
+    }
 
     private var bearerToken: [UInt8]? {
         guard let bytes = self.authorization.bytes, bytes.count >= 7 else { return nil }

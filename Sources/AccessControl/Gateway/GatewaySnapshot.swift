@@ -95,14 +95,15 @@ package struct GatewaySnapshot: TenantDirectory, Sendable {
         )
         self.keysByID[key.id] = key
         for fingerprint in key.fingerprints { self.keys[fingerprint] = key }
-        if key.revokedAt == nil { self.origins[key.tenant, default: OriginCounts()].add(key.origins.rules) }
+        // Of revoked ones too: their pages shall read why they are refused.
+        self.origins[key.tenant, default: OriginCounts()].add(key.origins.rules)
     }
 
     /// Removes a key, if it is there.
     package mutating func remove(key id: APIKeyID) {
         guard let key = self.keysByID.removeValue(forKey: id) else { return }
         for fingerprint in key.fingerprints where self.keys[fingerprint] === key { self.keys[fingerprint] = nil }
-        if key.revokedAt == nil { self.origins[key.tenant]?.remove(key.origins.rules) }
+        self.origins[key.tenant]?.remove(key.origins.rules)
     }
 
     /// Replaces all plans; keys of a plan that is not among them have the standard one.
@@ -111,12 +112,12 @@ package struct GatewaySnapshot: TenantDirectory, Sendable {
         for plan in plans { _ = self.number(ofPlan: plan.name) }
         let standard = self.planRecords[.standard] ?? .standard
         var compiled = Array(
-            repeating: CompiledPlan(standard, classes: self.classNames),
+            repeating: CompiledPlan(standard, standard: standard, classes: self.classNames),
             count: self.planNumbers.count
         )
         for plan in plans {
             if let number = self.planNumbers[plan.name] {
-                compiled[number] = CompiledPlan(plan, classes: self.classNames)
+                compiled[number] = CompiledPlan(plan, standard: standard, classes: self.classNames)
             }
         }
         self.plans = compiled

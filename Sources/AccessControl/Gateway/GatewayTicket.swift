@@ -42,7 +42,7 @@ extension GatewaySnapshot {
             ticket.webOrigin.map { key.channels != .server && key.origins.allows($0) } ?? (key.channels != .browser)
         if !mayCome { return GatewayError(.originNotAllowed) }
         if let code = tenant.record.status.refusal { return GatewayError(code) }
-        let route = tenant.record.routes.first { $0.pattern == ticket.route && $0.takes(ticket.method) }
+        let route = tenant.record.routes.first { $0.pattern.hasSameShape(as: ticket.route) && $0.takes(ticket.method) }
         guard let route else { return GatewayError(.routeNotFound) }
         if let module = route.module, !tenant.record.modules.contains(module) { return GatewayError(.moduleNotEnabled) }
         if !key.scopes.set.contains(route.scope) { return GatewayError(.scopeNotGranted) }

@@ -98,9 +98,12 @@ extension Tenant {
             let isTaken = routes[..<index].compactMap(\.self)
                 .contains { earlier in
                     earlier.pattern.hasSameShape(as: route.pattern)
-                        && !Set(earlier.methods).isDisjoint(with: route.methods)
+                        && APIMethod.allCases.contains { earlier.takes($0) && route.takes($0) }
                 }
             if isTaken { fields.refuse("routes[\(index)]", "has the path and a method of an earlier route") }
+            if route.methods.contains(.post), route.pattern.text == "/sessions" {
+                fields.refuse("routes[\(index)]", "cannot take POST /sessions, which creates session tokens")
+            }
         }
         guard let slug, let upstream else { return nil }
         self.init(

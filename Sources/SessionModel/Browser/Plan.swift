@@ -69,13 +69,14 @@ package struct Plan: Equatable, Sendable {
         ]
     )
 
-    /// The limits of a class, those of the standard plan included where this plan is silent.
-    package func limits(of limitClass: PolicyName, isSafe: Bool) -> [Limit] {
+    /// The limits of a class; where this plan is silent those of `standard`, the plan of that name as it is now, and where it is
+    /// silent too, those it had from the start.
+    package func limits(of limitClass: PolicyName, isSafe: Bool, standard: Plan = .standard) -> [Limit] {
         for name in [limitClass, isSafe ? .reads : .writes] {
-            let own = self.limits.filter { $0.limitClass == name }
-            if !own.isEmpty { return own }
-            let standard = Plan.standard.limits.filter { $0.limitClass == name }
-            if !standard.isEmpty { return standard }
+            for plan in [self, standard, .standard] {
+                let limits = plan.limits.filter { $0.limitClass == name }
+                if !limits.isEmpty { return limits }
+            }
         }
         return []
     }

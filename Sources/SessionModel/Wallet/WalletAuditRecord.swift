@@ -202,7 +202,8 @@ package struct WalletAuditVerifier: Sendable {
             case .unlinked: "A record does not follow the one before it."
             case .truncated: "The last records are missing."
             case .headForged: "The end of the ledger was not written by this server."
-            case .setBack: "This ledger or another one was set back: together they have other records than were written."
+            case .setBack:
+                "This ledger or another one was set back: together they have fewer records than were written."
             }
         }
     }

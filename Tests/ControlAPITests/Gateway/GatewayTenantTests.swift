@@ -104,6 +104,12 @@ struct GatewayTenantTests {
             {"routes":[{"methods":["GET"],"path":"/a/{b}","scope":"a"},{"methods":["GET"],"path":"/a/{c}","scope":"a"}]}
             """
         #expect(try await harness.call("PUT", path, twice).faults == ["routes[1]"])
+        // GET includes HEAD, and POST /sessions is the gateway's.
+        let hidden = """
+            {"routes":[{"methods":["GET"],"path":"/a/{b}","scope":"a"},{"methods":["HEAD"],"path":"/a/{c}","scope":"a"},
+            {"methods":["GET","POST"],"path":"/sessions","scope":"a"}]}
+            """
+        #expect(try await harness.call("PUT", path, hidden).faults == ["routes[1]", "routes[2]"])
         #expect(try await harness.call("PUT", path, "{}").faults == ["routes"])
         #expect(try await harness.call("PUT", path, #"{"routes":[],"hosts":[]}"#).faults == ["hosts"])
         #expect(try await harness.call("GET", path).body == one)

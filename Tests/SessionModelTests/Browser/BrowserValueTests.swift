@@ -124,7 +124,11 @@ struct WebOriginTests {
             ("https://*.localhost", false), ("http://*.example.com", false), ("https://a*.example.com", false),
             ("https://*.*.example.com", false), ("https://*", false), ("https://*.", false),
             ("https://*.1.2.3.4", false), ("https://a.*.example.com", false), ("*", false),
-            ("https://*.eu-west-1.amazonaws.com", false),
+            ("https://*.eu-west-1.amazonaws.com", false), ("https://*.a.run.app", false),
+            ("https://*.up.railway.app", false), ("https://*.uc.r.appspot.com", false), ("https://*.eu.org", false),
+            ("https://*.westeurope.azurecontainerapps.io", false), ("https://*.azurefd.net", false),
+            ("https://*.tokyo.jp", false), ("https://*.qc.ca", false), ("https://*.example.eu.org", true),
+            ("https://*.kawasaki.jp", false), ("https://*.city.kawasaki.jp", true), ("https://*.xn--p1ai", false),
         ]
     )
     func wildcards(text: String, isGood: Bool) {
@@ -211,6 +215,10 @@ struct GatewayRequestTests {
         let reads = try #require(PolicyName("exports"))
         #expect(plan.limits(of: reads, isSafe: true).map(\.maximum) == [5])
         #expect(plan.limits(of: .writes, isSafe: false).map(\.maximum) == [60, 6])
+        // The standard plan as it is now, and what it had from the start where it is silent too.
+        let changed = Plan(name: .standard, limits: [Limit(.writes, maximum: 900, per: .tenant)])
+        #expect(plan.limits(of: .writes, isSafe: false, standard: changed).map(\.maximum) == [900])
+        #expect(plan.limits(of: .sessions, isSafe: false, standard: changed).map(\.maximum) == [30, 3])
         #expect(self.problems { try Plan(json: try self.json(#"{"name":"p","limits":[{"class":"a"}]}"#)) }.count == 2)
     }
 
