@@ -303,13 +303,14 @@ final class FakeEdge: Sendable {
 
                     """
                 if version == .v1 { answer += "Sec-WebSocket-Protocol: daypass.v1\r\n" }
-                context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: answer + "\r\n")), promise: nil)
                 let tunnel = Tunnel(channel: context.channel, version: version)
+                // Counted first: the agent may tell of its tunnel as soon as the answer is out.
+                self.tunnels.update { $0.append(tunnel) }
+                context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: answer + "\r\n")), promise: nil)
                 let operations = context.pipeline.syncOperations
                 // The handler was made on this event loop a line above.
                 try? operations.addHandler(tunnel.connection.value, position: .after(self))
                 operations.removeHandler(self, promise: nil)
-                self.tunnels.update { $0.append(tunnel) }
             }
         }
     }
