@@ -6,9 +6,10 @@ final class CallSlots<Caller: Hashable & Sendable>: Sendable {
 
     private let queue: Mutex<Queue>
 
-    /// `count` slots, and sixteen times as many places to wait.
+    /// `count` slots, and sixteen times as many places to wait, at least 64.
     init(count: Int) {
-        self.queue = Mutex(Queue(slots: count, places: 16 * count))
+        // Two create calls of one organization can always wait, however few slots there are.
+        self.queue = Mutex(Queue(slots: count, places: max(16 * count, 8 * InstallProver.width)))
     }
 
     /// Runs `body` in a slot; throws `busy` when too many wait already, of `caller` or of all.

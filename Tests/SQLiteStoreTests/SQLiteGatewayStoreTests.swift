@@ -154,7 +154,7 @@ import Testing
         ("tenant", "document = replace(document, '\"default\"', '\"unknown\"')"),
         ("tenant", "document = replace(document, 'acme', 'bolt')"),
         ("plan", "document = replace(document, 'basic', 'other')"), ("plan", "document = '{\"name\":\"basic\"}'"),
-        ("api_key", "scopes = 'UPPER'"), ("api_key", "web_origins = 'https://*.com'"),
+        ("api_key", "scopes = 'UPPER'"), ("api_key", "web_origins = 'https://*.*.com'"),
         ("api_key", "web_origins = 'shop.example'"), ("api_key", "plan = ''"), ("api_key", "id = -1"),
         ("usage", "code = 'NOTHING'"), ("usage", "key_number = -2"), ("usage", "tenant = 'X'"),
         ("revoked_browser_session", "id = -1"), ("limit_count", "window_seconds = 4294967296"),

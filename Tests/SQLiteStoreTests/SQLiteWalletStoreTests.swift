@@ -211,6 +211,11 @@ import Testing
         let reopened = try SQLiteSessionStore(in: fixture.directory)
         let verdict = try await reopened.verifyWalletAudit(of: content.ledger)
         #expect(verdict?.problem == .setBack && verdict?.verified == 3)
+        // Nor by a row that makes up for what is missing.
+        let junk = "INSERT INTO wallet_ledger VALUES ('x', 1, zeroblob(32), zeroblob(32))"
+        try await Self.edit(fixture, junk)
+        #expect(try await reopened.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
+        try await Self.edit(fixture, "DELETE FROM wallet_ledger WHERE name = 'x'")
         // Nor is it made whole by what follows, or by a sum that is written anew.
         try await Self.append(to: content.ledger, in: reopened)
         #expect(try await reopened.verifyWalletAudit(of: content.ledger)?.problem == .setBack)

@@ -200,7 +200,6 @@ extension WalletStoreConformance {
             samples.entry(.sessionRefused, "ws"),
         ]
         for entry in entries { try await self.change { try $0.append(entry, to: ledger) } }
-        try await self.change { try $0.append(entries[0], to: .server) }
         let records = try await self.store.walletAudit(of: ledger, before: nil, limit: 10)
         try self.expect(records.map(\.sequence), [3, 2, 1], "newest first")
         try self.expect(records.map(\.details), entries.map(\.details), "details")
@@ -211,6 +210,7 @@ extension WalletStoreConformance {
         try self.expect(head, StoredAuditHead(head: end, isGenuine: true), "the end")
         let verdict = try await self.store.verifyWalletAudit(of: ledger)
         try self.expect(verdict, WalletAuditVerdict(verified: 3, problem: nil, head: end), "the verdict")
+        try await self.change { try $0.append(entries[0], to: .server) }
         let server = try await self.store.walletAudit(of: .server, before: nil, limit: 10)
         try self.expect(server.count, 1, "ledgers do not mix")
         // One that begins late has lost its beginning.
@@ -221,6 +221,8 @@ extension WalletStoreConformance {
             try self.expect(verdict?.problem, .headForged, "\(ledger) began late")
             try self.expect(verdict?.verified, count, "its records")
         }
+        let other = try await self.store.verifyWalletAudit(of: ledger)
+        try self.expect(other?.problem, .setBack, "with one that is not genuine, all together are not")
     }
 
     func pagesAuditRecords() async throws {

@@ -68,7 +68,7 @@ enum APIKeyRow {
             StoreFailure("Row \(number) of the table api_key is damaged. Restore a backup.")
         }
         let scopes = (row[7] as String).split(separator: " ").map { Scope($0) }
-        let origins = (row[8] as String).split(separator: " ").map { try? WebOriginRule(parsing: String($0)) }
+        let origins = (row[8] as String).split(separator: " ").map { try? WebOriginRule(stored: String($0)) }
         guard
             let id = APIKeyID(row: number), let tenant = Slug(row[1] as String),
             let kind = APIKeyKind(rawValue: row[3]), let mode = APIKeyMode(rawValue: row[4]),

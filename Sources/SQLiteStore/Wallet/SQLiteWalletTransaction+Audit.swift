@@ -36,7 +36,7 @@ extension SQLiteWalletTransaction {
     private func addToTotal(_ count: Int) throws {
         let stored = try WalletRows.total(self.db, key: self.storeKey)
         // Without a sum there must not have been anything to add up; what there is then makes it no genuine one.
-        let isGenuine = try stored?.isGenuine ?? (WalletRows.sumOfLedgers(self.db) == 0)
+        let isGenuine = try stored?.isGenuine ?? !WalletRows.hasLedgers(self.db)
         var total = stored?.head ?? .empty
         total.sequence += count
         try self.put(total, of: WalletRows.allLedgers, isGenuine: isGenuine)

@@ -40,6 +40,7 @@ final class SQLiteWalletTransaction: WalletTransaction {
     func deleteOrganization(_ id: OrganizationID) throws {
         guard try self.organization(id) != nil else { throw WalletRefusals.unknownOrganization }
         guard try self.walletCount(of: id) == 0 else { throw WalletRefusals.organizationInUse }
+        self.hasDestroyedSecrets = true
         try self.execute("DELETE FROM organization WHERE id = ?", [id.row])
     }
 
@@ -96,6 +97,7 @@ final class SQLiteWalletTransaction: WalletTransaction {
     }
 
     func deleteChain(_ id: Int) throws {
+        self.hasDestroyedSecrets = true
         try self.execute("DELETE FROM wallet_chain WHERE id = ?", [id])
         guard self.db.changesCount == 1 else { throw WalletRefusals.unknownChain }
     }
@@ -133,6 +135,7 @@ final class SQLiteWalletTransaction: WalletTransaction {
             [id.row, now.millisecondsSinceEpoch]
         )
         guard active == 0 else { throw WalletRefusals.walletInUse }
+        self.hasDestroyedSecrets = true
         try self.execute("DELETE FROM wallet WHERE id = ?", [id.row])
     }
 

@@ -182,7 +182,7 @@ enum WalletRows {
     /// What stands in the table of ledgers for the sum of all.
     ///
     /// Its place is the sum of the others' places, sealed as they are: so no ledger can be set back to an earlier end of its
-    /// own, unless all of them are.
+    /// own alone.
     static let allLedgers = "all"
 
     /// The sum of all ledgers' places as it was stored; nil when there is none.
@@ -190,10 +190,22 @@ enum WalletRows {
         try self.head(ofLedger: self.allLedgers, db, key: key)
     }
 
-    /// The sum of all ledgers' places as they are.
-    static func sumOfLedgers(_ db: Database) throws -> Int {
-        let sql = "SELECT coalesce(sum(sequence), 0) FROM wallet_ledger WHERE name <> ?"
-        return try Int.fetchOne(db.cachedStatement(sql: sql), arguments: [self.allLedgers]) ?? 0
+    /// The sum of all ledgers' places as they are; nil when one of them is not what this server wrote.
+    static func sumOfLedgers(_ db: Database, key: StoreKey) throws -> Int? {
+        let sql = "SELECT name, sequence, hash, seal FROM wallet_ledger WHERE name <> ?"
+        var sum = 0
+        let rows = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: [self.allLedgers])
+        while let row = try rows.next() {
+            let head = WalletAuditHead(sequence: row[1], hash: Array(row[2] as Data))
+            guard head.sequence > 0, key.isGenuine(row[3], for: head, of: row[0]) else { return nil }
+            sum += head.sequence
+        }
+        return sum
+    }
+
+    /// Whether there is any ledger.
+    static func hasLedgers(_ db: Database) throws -> Bool {
+        try Bool.fetchOne(db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM wallet_ledger)")) ?? false
     }
 
     private static func head(ofLedger name: String, _ db: Database, key: StoreKey) throws -> StoredAuditHead? {

@@ -17,13 +17,18 @@ package enum PublicSuffixes {
 
     /// Services that give away names directly below these.
     private static let services: Set<String> = [
-        "bubbleapps.io", "codeberg.page", "codesandbox.io", "csb.app", "deno.dev", "deno.net", "edgekey.net",
+        "bubbleapps.io", "cdn.cloudflare.net", "codeberg.page", "codesandbox.io", "csb.app", "deno.dev", "deno.net",
+        "edgekey.net",
         "edgesuite.net",
-        "expo.app", "fastly-edge.com", "framer.app", "framer.website", "ghost.io", "github.dev", "glitch.me",
+        "expo.app", "fastly-edge.com", "fastly.net", "framer.app", "framer.website", "ghost.io", "github.dev",
+        "gitpod.io", "glitch.me",
         "hf.space",
-        "home.arpa", "hosted.app", "kinsta.app", "kinsta.page", "loca.lt", "lovable.app", "nip.io", "notion.site",
+        "home.arpa", "hosted.app", "kinsta.app", "kinsta.page", "loca.lt", "lovable.app", "neocities.org",
+        "ngrok-free.app",
+        "ngrok-free.dev", "ngrok.app", "ngrok.dev", "ngrok.io", "nip.io", "notion.site",
         "now.sh",
-        "on-fleek.app", "pages.dev", "replit.app", "replit.dev", "spaceapps.com", "sslip.io", "stackblitz.io",
+        "on-fleek.app", "pages.dev", "render.com", "replit.app", "replit.dev", "spaceapps.com", "sslip.io",
+        "stackblitz.io",
         "streamlit.app",
         "supabase.co", "surge.sh", "translate.goog", "trycloudflare.com", "tumblr.com", "typeform.com", "vercel.dev",
         "webcontainer.io", "webflow.io", "weebly.com", "wixsite.com", "wixstudio.com", "wordpress.com", "workers.dev",

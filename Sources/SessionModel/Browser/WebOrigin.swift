@@ -159,6 +159,15 @@ package enum WebOriginRule: Hashable, Sendable, CustomStringConvertible {
     /// Wildcards stand for exactly one label, need `https`, and never stand directly on a public suffix
     /// (`PublicSuffixes`), where strangers could register a matching name.
     package init(parsing text: String) throws(Problem) {
+        let rule = try WebOriginRule(stored: text)
+        if case .subdomains(let base) = rule, PublicSuffixes.contains(base.host) {
+            throw Problem(message: "may not have * directly below \(base.host), where anybody can register names")
+        }
+        self = rule
+    }
+
+    /// Reads what was stored: as above, but public suffixes are not looked for, because the list may have grown since.
+    package init(stored text: String) throws(Problem) {
         guard text.contains("*") else {
             guard let origin = WebOrigin(configured: text) else {
                 throw Problem(message: "must be a web origin such as https://shop.example, without path or user")
@@ -170,9 +179,6 @@ package enum WebOriginRule: Hashable, Sendable, CustomStringConvertible {
         guard text.lowercased().hasPrefix(prefix), let base = WebOrigin(configured: "https://\(text.dropFirst(10))"),
             !base.isAddress
         else { throw Problem(message: "may have one * in place of the first label: https://*.example.com") }
-        guard !PublicSuffixes.contains(base.host) else {
-            throw Problem(message: "may not have * directly below \(base.host), where anybody can register names")
-        }
         self = .subdomains(base)
     }
 

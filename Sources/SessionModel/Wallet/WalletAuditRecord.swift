@@ -190,8 +190,8 @@ package struct WalletAuditVerifier: Sendable {
         case truncated
         /// The head itself was not written by this server.
         case headForged = "head_forged"
-        /// This ledger is whole, but all of them together have fewer records than were written: one of them, maybe this one,
-        /// was set back to an earlier end.
+        /// This ledger is whole, but all of them together are not as they were written: one of them, maybe this one, was set
+        /// back to an earlier end, or another one's end was not written by this server.
         case setBack = "set_back"
 
         /// A plain sentence.
@@ -203,7 +203,7 @@ package struct WalletAuditVerifier: Sendable {
             case .truncated: "The last records are missing."
             case .headForged: "The end of the ledger was not written by this server."
             case .setBack:
-                "This ledger or another one was set back: together they have fewer records than were written."
+                "This ledger or another one was set back: together they are not what was written."
             }
         }
     }

@@ -130,7 +130,7 @@ package final class InMemoryWalletStore: WalletStore {
     }
 
     package func verifyWalletAudit(of ledger: WalletLedger) async throws -> WalletAuditVerdict? {
-        let (records, isForged) = self.state.withLock { ($0.ledgers[ledger] ?? [], $0.forged.contains(ledger)) }
+        let (records, forged) = self.state.withLock { ($0.ledgers[ledger] ?? [], $0.forged) }
         guard let last = records.last else { return nil }
         let head = WalletAuditHead(sequence: last.sequence, hash: last.hash)
         var verifier = WalletAuditVerifier(ledger: ledger)
@@ -139,7 +139,8 @@ package final class InMemoryWalletStore: WalletStore {
                 return WalletAuditVerdict(verified: verifier.verified, problem: problem, head: head)
             }
         }
-        let problem = verifier.end(at: head) ?? (isForged ? .headForged : nil)
+        let doubt: WalletAuditVerifier.Problem? = forged.isEmpty ? nil : .setBack
+        let problem = verifier.end(at: head) ?? (forged.contains(ledger) ? .headForged : doubt)
         return WalletAuditVerdict(verified: verifier.verified, problem: problem, head: head)
     }
 

@@ -30,13 +30,15 @@ package enum KernelFunctions {
     package static let control: Set<FunctionSelector> = Set(
         [
             execute, installValidations, grantAccess, initialize, initialize030,
-            function("executeUserOp(bytes,bytes32)"),
+            function(
+                "executeUserOp((address,uint256,bytes,bytes,bytes32,uint256,bytes32,bytes,bytes),bytes32)"
+            ),
             function("executeFromExecutor(bytes32,bytes)"), function("installModule(uint256,address,bytes)"),
             function("uninstallModule(uint256,address,bytes)"), function("uninstallValidation(bytes21,bytes,bytes)"),
             function("changeRootValidator(bytes21,address,bytes,bytes)"), function("invalidateNonce(uint32)"),
             function("upgradeTo(address)"), function("upgradeToAndCall(address,bytes)"), function("onInstall(bytes)"),
             function("onUninstall(bytes)"), function("withdrawTo(address,uint256)"), function("withdrawStake(address)"),
-            function("unlockStake()"),
+            function("unlockStake()"), function("incrementNonce(uint192)"),
         ]
         .map(\.selector)
     )
