@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from harness.daypass import BINARY, Agent, clean_environment, run
-from harness.localapp import free_port
+from harness.ports import free_port
 from harness.process import Process
 from harness.tunnel import Tunnel
 from harness.waiting import eventually

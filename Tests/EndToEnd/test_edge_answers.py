@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.localapp import free_port
+from harness.ports import free_port
 from harness.waiting import eventually
 
 HTML = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")

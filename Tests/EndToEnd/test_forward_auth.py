@@ -11,7 +11,7 @@ from harness.daypass import ROOT, Server
 from harness.gateway_api import (
     BASE, ROOMY, SHOP, Admin, code, limit, marker, mid_window, opened, own_address, reached, roomy_limits, route, serve,
 )
-from harness.localapp import free_port
+from harness.ports import free_port
 from harness.process import Process
 from harness.raw import Viewer
 from harness.waiting import eventually

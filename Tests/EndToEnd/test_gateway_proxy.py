@@ -15,7 +15,8 @@ from harness.gateway_api import (
     ROOMY, SHOP, Admin, calls_of, code, marker, own_address, reached, roomy_limits, route, serve, together,
 )
 from harness.http2 import H2Viewer
-from harness.localapp import Aborted, free_port
+from harness.localapp import Aborted
+from harness.ports import free_port
 from harness.raw import Truncated, chunked
 from harness.tls import make_certificate
 from harness.waiting import eventually

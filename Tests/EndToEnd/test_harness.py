@@ -3,11 +3,13 @@
 import hashlib
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
 from harness import v0
-from harness.localapp import Aborted, LocalApp, free_port
+from harness.localapp import Aborted, LocalApp
+from harness.ports import free_port
 from harness.raw import Viewer, chunked
 from harness.v0_agent import V0Agent
 from harness.v0_gateway import V0Gateway
@@ -130,3 +132,10 @@ def test_v0_gateway_refuses_a_wrong_token(gateway):
     with pytest.raises(InvalidStatus) as refused:
         V0Agent(gateway.edge, "quiet-lime-1.wrong", lambda stream: None)
     assert refused.value.response.status_code == 401
+
+
+def test_a_free_port_stays_free():
+    """Outgoing connections get ports from the system's range, so ports that are used later come from outside of it."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    ports = [free_port() for _ in range(100)]
+    assert len(set(ports)) == 100 and all(1024 < port < lowest for port in ports)

@@ -8,7 +8,7 @@ import pytest
 from websockets.utils import accept_key
 
 from harness import v1
-from harness.localapp import free_port
+from harness.ports import free_port
 from harness.v1_connection import WasReset
 
 GOLDEN = v1.golden()

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from .ports import free_port
 from .process import Process
 from .raw import Viewer
 
@@ -44,13 +45,14 @@ class Server(Process):
     made = []
     """Sessions made through `create`: (server, client, session id), for cleaning up."""
 
-    def __init__(self, folder, *options, control="127.0.0.1:0", edge="127.0.0.1:0", env=None, listener=None):
+    def __init__(self, folder, *options, control=None, edge=None, env=None, listener=None):
         self.listener = listener
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.options = options
         self.extra_env = env or {}
         self.folder.mkdir(parents=True, exist_ok=True)
+        control, edge = (address or f"127.0.0.1:{free_port()}" for address in (control, edge))
         command = [BINARY, "serve", "--control", control, "--edge", edge, "--data", self.data, *options]
         pass_fds = ()
         if listener:

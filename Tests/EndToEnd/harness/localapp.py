@@ -9,6 +9,8 @@ import struct
 import threading
 import time
 
+from .ports import free_port
+
 
 class Aborted(Exception):
     """The request's connection ended before its body did."""
@@ -171,11 +173,11 @@ class _Connection:
 class LocalApp:
     """Listens on a port of 127.0.0.1 (or `::1`) and answers by routes; unknown paths are echoed as JSON."""
 
-    def __init__(self, host="127.0.0.1", port=0):
+    def __init__(self, host="127.0.0.1", port=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((host, port))
+        self.listener.bind((host, port or free_port()))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
         self.routes = {}
@@ -282,10 +284,3 @@ def echo(call):
         "trailers": call.trailers,
     }
     call.respond(200, [("Content-Type", "application/json")], json.dumps(seen).encode())
-
-
-def free_port():
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
