@@ -92,7 +92,7 @@ package enum KeyRotation {
         }
         for row in try Row.fetchAll(db, sql: "SELECT name, sequence, hash, seal FROM wallet_ledger") {
             let name: String = row[0]
-            let head = WalletAuditHead(sequence: row[1], hash: Array(row[2] as Data))
+            let head = WalletRows.end(sequence: row[1], hash: row[2])
             guard old.isGenuine(row[3], for: head, of: name) else { continue }
             try db.execute(
                 sql: "UPDATE wallet_ledger SET seal = ? WHERE name = ?",

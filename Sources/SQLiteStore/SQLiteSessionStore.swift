@@ -17,6 +17,9 @@ package final class SQLiteSessionStore: SessionStore {
     let pool: DatabasePool
     let key: StoreKey
 
+    /// How long a change waits for a writer of another process.
+    private static let busySeconds = 5
+
     /// Opens the database of a data directory.
     package convenience init(in directory: DataDirectory) throws {
         try self.init(path: directory.databasePath, key: directory.key)
@@ -38,7 +41,7 @@ package final class SQLiteSessionStore: SessionStore {
         var configuration = GRDB.Configuration()
         configuration.label = "daypass.store"
         configuration.foreignKeysEnabled = true
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(TimeInterval(Self.busySeconds))
         configuration.prepareDatabase { db in
             // What is deleted or replaced is overwritten, as Debian's SQLite does by itself: no ciphertext outlives its row.
             try db.execute(
@@ -67,6 +70,8 @@ package final class SQLiteSessionStore: SessionStore {
             }
             try storeMigrations.migrate(self.pool)
             try self.pool.write { db in try Self.checkKey(key, db, path: path) }
+            // A server that was killed had no time to: what was destroyed last may still be in the log.
+            try? self.pool.writeWithoutTransaction { db in try Self.emptyLog(db) }
         } catch let error as DatabaseError {
             throw DaypassError(
                 .serviceUnavailable,
@@ -96,7 +101,7 @@ package final class SQLiteSessionStore: SessionStore {
     private static func emptyLog(_ db: Database) throws {
         // Readers are not waited for: everybody who writes would wait too.
         try db.execute(sql: "PRAGMA busy_timeout = 0")
-        defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
+        defer { try? db.execute(sql: "PRAGMA busy_timeout = \(Self.busySeconds * 1000)") }
         _ = try db.checkpoint(.truncate)
     }
 

@@ -18,14 +18,6 @@ enum InstallProblem: Error, Equatable {
         }
     }
 
-    /// The stable reason.
-    var reason: String {
-        switch self {
-        case .refused(let refusal): refusal.reason.rawValue
-        case .chain(_, let reason, _): reason
-        }
-    }
-
     /// This as one problem of the request, whose install `index` it is.
     func detail(install index: Int) -> DaypassError.Detail {
         switch self {

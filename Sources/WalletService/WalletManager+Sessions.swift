@@ -27,9 +27,13 @@ extension WalletManager {
         switch wallet.kind {
         case .kernel:
             chains = try await self.store.walletChains(request.installs.map(\.chainID))
-            proofs = try await self.prove(request, session, wallet, organization, chains, now: now, by: actor)
+            proofs = try await self.recordingRefusals(of: request, to: wallet, by: actor) { [chains] in
+                try await self.prove(request, session, wallet, organization, chains, now: now)
+            }
         case .opaque:
-            try await self.recordingRefusals(of: wallet, by: actor) { try self.checkEnd(request.expiresAt, now: now) }
+            try await self.recordingRefusals(of: request, to: wallet, by: actor) {
+                try self.checkEnd(request.expiresAt, now: now)
+            }
         }
         let drafts = self.sessions(request, sessionAddress: sessionAddress, wallet, proofs, now: now)
         let entries = zip(drafts, request.installs)
@@ -38,7 +42,7 @@ extension WalletManager {
             }
         let limit = self.configuration.maxActiveSessions
         let prune = self.pruning(now: now)
-        return try await self.recordingRefusals(of: wallet, by: actor) {
+        return try await self.recordingRefusals(of: request, to: wallet, by: actor) {
             try await self.store.changeWallets { [clock, chains] transaction in
                 // Since the call began minutes may have passed: its token may be revoked, and the session's end may be over.
                 let time = clock()
@@ -146,15 +150,14 @@ extension WalletManager {
 
     // MARK: Creating
 
-    /// What is proven of each install; throws with every install's problem, after recording the refusal.
+    /// What is proven of each install; throws with every install's problem.
     private func prove(
         _ request: NewWalletSession,
         _ sessionAddress: EthereumAddress,
         _ wallet: WalletRecord,
         _ organization: Organization,
         _ chains: [WalletChain],
-        now: Timestamp,
-        by actor: Actor
+        now: Timestamp
     ) async throws -> [WalletSessionProof?] {
         guard let address = wallet.address.flatMap({ EthereumAddress($0) }) else { throw WalletError(.internalError) }
         let prover = InstallProver(
@@ -184,11 +187,6 @@ extension WalletManager {
             }
         }
         guard let first = problems.first else { return proofs }
-        let reasons = problems.map { index, problem -> JSONValue in
-            ["chainId": .integer(request.installs[index].chainID), "reason": .string(problem.reason)]
-        }
-        let entry = self.entry(.sessionRefused, wallet.id.text, by: actor, ["installs": .array(reasons)])
-        try await self.store.changeWallets { try $0.append(entry, to: .organization(organization.id)) }
         var details: [DaypassError.Detail] = []
         // The session's end is one problem, however many installs have it.
         for detail in problems.map({ $1.detail(install: $0) }) where !details.contains(detail) {
@@ -199,9 +197,10 @@ extension WalletManager {
         throw WalletError(first.problem.code, details: details, retryAfterSeconds: wait)
     }
 
-    /// Runs a part of creating sessions for `wallet`; a refusal is recorded before it is thrown.
+    /// Runs a part of creating sessions of `wallet`; a refusal is recorded before it is thrown.
     private func recordingRefusals<Value: Sendable>(
-        of wallet: WalletRecord,
+        of request: NewWalletSession,
+        to wallet: WalletRecord,
         by actor: Actor,
         _ body: () async throws -> Value
     ) async throws -> Value {
@@ -211,7 +210,11 @@ extension WalletManager {
             let problems = refusal.details.map { problem -> JSONValue in
                 ["path": .string(problem.path), "message": .string(problem.message)]
             }
-            let details: JSONValue = ["code": .string(refusal.code.rawValue), "problems": .array(problems)]
+            let details: JSONValue = [
+                "code": .string(refusal.code.rawValue),
+                "chainIds": .array(request.installs.map { .integer($0.chainID) }),
+                "problems": .array(problems),
+            ]
             let entry = self.entry(.sessionRefused, wallet.id.text, by: actor, details)
             try await self.store.changeWallets { try $0.append(entry, to: .organization(wallet.organization)) }
             throw refusal

@@ -189,8 +189,8 @@ import Testing
         try reopened.close()
     }
 
-    /// One ledger's end of earlier, with its seal, is not its end: all ledgers together would have fewer records.
-    @Test func aLedgerThatWasSetBackIsFound() async throws {
+    /// A store one of whose ledgers was set back to its end of earlier, with that end's seal.
+    private func setBackLedger() async throws -> (StoreFixture, WalletLedger) {
         let fixture = try StoreFixture()
         let content = try await Content(in: fixture.store)
         try fixture.store.close()
@@ -208,24 +208,81 @@ import Testing
             ) WHERE name <> 'all'
             """
         )
-        let reopened = try SQLiteSessionStore(in: fixture.directory)
-        let verdict = try await reopened.verifyWalletAudit(of: content.ledger)
+        return (fixture, content.ledger)
+    }
+
+    /// One ledger's end of earlier, with its seal, is not its end: all ledgers together would end elsewhere.
+    ///
+    /// Nothing hides that: not a row that makes up for what is missing, a sum that is written anew, or records that follow.
+    @Test(
+        arguments: [
+            nil,
+            "INSERT INTO wallet_ledger VALUES ('x', 1, zeroblob(32), zeroblob(32))",
+            "DELETE FROM wallet_ledger WHERE name = 'all'",
+            """
+            UPDATE wallet_ledger SET sequence = 3, hash = (SELECT hash FROM earlier WHERE name <> 'all')
+            WHERE name = 'all'
+            """,
+        ] as [String?]
+    )
+    func aLedgerThatWasSetBackIsFound(sql: String?) async throws {
+        let (fixture, ledger) = try await self.setBackLedger()
+        if let sql { try await Self.edit(fixture, sql) }
+        let store = try SQLiteSessionStore(in: fixture.directory)
+        let verdict = try await store.verifyWalletAudit(of: ledger)
         #expect(verdict?.problem == .setBack && verdict?.verified == 3)
-        // Nor by a row that makes up for what is missing.
-        let junk = "INSERT INTO wallet_ledger VALUES ('x', 1, zeroblob(32), zeroblob(32))"
-        try await Self.edit(fixture, junk)
-        #expect(try await reopened.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
-        try await Self.edit(fixture, "DELETE FROM wallet_ledger WHERE name = 'x'")
-        // Nor is it made whole by what follows, or by a sum that is written anew.
-        try await Self.append(to: content.ledger, in: reopened)
-        #expect(try await reopened.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
-        try reopened.close()
-        try await Self.edit(fixture, "DELETE FROM wallet_ledger WHERE name = 'all'")
-        let last = try SQLiteSessionStore(in: fixture.directory)
-        #expect(try await last.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
-        try await Self.append(to: content.ledger, in: last)
-        #expect(try await last.verifyWalletAudit(of: content.ledger)?.problem == .setBack)
-        try last.close()
+        try await Self.append(to: ledger, in: store)
+        #expect(try await store.verifyWalletAudit(of: ledger)?.problem == .setBack)
+        try store.close()
+        withExtendedLifetime(fixture) {}
+    }
+
+    /// Ends that were sealed at different times do not go together, even if a sum of as many records was sealed once.
+    @Test func endsOfDifferentTimesAreFound() async throws {
+        let fixture = try StoreFixture()
+        let content = try await Content(in: fixture.store)
+        var samples = SampleWallets(seed: 9)
+        let other = samples.organization()
+        let entry = samples.entry(.organizationCreated, other.id.text)
+        try await fixture.store.changeWallets { transaction in
+            try transaction.put(other)
+            try transaction.append(entry, to: .organization(other.id))
+        }
+        let earlier = "CREATE TABLE earlier AS SELECT * FROM wallet_ledger WHERE name = '\(content.ledger.text)'"
+        try await Self.edit(fixture, earlier)
+        try await Self.append(to: content.ledger, in: fixture.store)
+        try await Self.edit(fixture, "INSERT INTO earlier SELECT * FROM wallet_ledger WHERE name = 'all'")
+        try await Self.append(to: .organization(other.id), in: fixture.store)
+        for ledger in [content.ledger, .organization(other.id)] {
+            #expect(try await fixture.store.verifyWalletAudit(of: ledger)?.isIntact == true)
+        }
+        try await Self.edit(
+            fixture,
+            """
+            DELETE FROM wallet_audit WHERE ledger = '\(content.ledger.text)' AND sequence = 4;
+            INSERT OR REPLACE INTO wallet_ledger SELECT * FROM earlier
+            """
+        )
+        for ledger in [content.ledger, .organization(other.id)] {
+            #expect(try await fixture.store.verifyWalletAudit(of: ledger)?.problem == .setBack)
+        }
+        try fixture.store.close()
+    }
+
+    /// Numbers and hashes that no server writes are told of, and records go on behind them.
+    @Test(arguments: [
+        "UPDATE wallet_ledger SET sequence = 9223372036854775807",
+        "UPDATE wallet_ledger SET sequence = -9223372036854775808",
+        "PRAGMA ignore_check_constraints = ON; UPDATE wallet_ledger SET hash = x'01'",
+    ])
+    func extremeEndsAreFound(sql: String) async throws {
+        let fixture = try StoreFixture()
+        let content = try await Content(in: fixture.store)
+        try await Self.edit(fixture, sql)
+        #expect(try await fixture.store.verifyWalletAudit(of: content.ledger)?.isIntact == false)
+        try await Self.append(to: content.ledger, in: fixture.store)
+        #expect(try await fixture.store.verifyWalletAudit(of: content.ledger)?.isIntact == false)
+        try fixture.store.close()
     }
 
     /// What is destroyed is not left in the write-ahead log either.
@@ -253,6 +310,43 @@ import Testing
             try await fixture.store.changeWallets { try $0.revoke(session.id, at: session.createdAt) }
         }
         #expect(try copies() == 0)
+        try fixture.store.close()
+    }
+
+    /// A server that was killed before it emptied the log does so when it starts again.
+    @Test func startingLeavesNoCopy() async throws {
+        let fixture = try StoreFixture()
+        let content = try await Content(in: fixture.store)
+        let path = fixture.directory.databasePath
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let reader = try DatabaseQueue(path: path, configuration: configuration)
+        let sealed = try await reader.read {
+            try Data.fetchAll($0, sql: "SELECT delegation_sealed FROM wallet_session")
+        }
+        // Who reads keeps the log from being emptied.
+        try await reader.writeWithoutTransaction { try $0.execute(sql: "BEGIN; SELECT count(*) FROM wallet_session") }
+        for session in content.sessions {
+            try await fixture.store.changeWallets { try $0.revoke(session.id, at: session.createdAt) }
+        }
+        let killed = try TemporaryDirectory("killed")
+        for suffix in ["", "-wal"] {
+            try FileManager.default.copyItem(atPath: path + suffix, toPath: "\(killed.path)/daypass.db\(suffix)")
+        }
+        try await reader.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+        try reader.close()
+        func copies() throws -> Int {
+            let files = try FileManager.default.contentsOfDirectory(atPath: killed.path)
+            return try files.reduce(0) { count, name in
+                let file = try Data(contentsOf: URL(fileURLWithPath: "\(killed.path)/\(name)"))
+                return count + sealed.count { file.range(of: $0) != nil }
+            }
+        }
+        #expect(try sealed.count == 2 && copies() > 0)
+        let store = try SQLiteSessionStore(path: "\(killed.path)/daypass.db", key: fixture.directory.key)
+        #expect(try copies() == 0)
+        #expect(try await store.walletSession(content.sessions[0].id, of: content.organization.id)?.revokedAt != nil)
+        try store.close()
         try fixture.store.close()
     }
 

@@ -201,7 +201,7 @@ extension SQLiteSessionStore: WalletStore {
             if let problem = verifier.end(at: end.head) { return verdict(problem) }
             guard end.isGenuine else { return verdict(.headForged) }
             let total = try WalletRows.total(db, key: key)
-            let isWhole = try total?.isGenuine == true && total?.head.sequence == WalletRows.sumOfLedgers(db, key: key)
+            let isWhole = try total?.isGenuine == true && total?.head == WalletRows.sumOfLedgers(db, key: key)
             return verdict(isWhole ? nil : .setBack)
         }
     }

@@ -27,18 +27,17 @@ extension SQLiteWalletTransaction {
                 Data(record.previousHash), Data(record.hash),
             ]
         )
-        try self.addToTotal(record.sequence - (stored?.head.sequence ?? 0))
         let end = WalletAuditHead(sequence: record.sequence, hash: record.hash)
+        try self.replaceInTotal(stored?.head ?? .empty, by: end)
         try self.put(end, of: ledger.text, isGenuine: isGenuine)
     }
 
-    /// Counts records for the sum of all ledgers, before they are counted in their own.
-    private func addToTotal(_ count: Int) throws {
+    /// Puts a ledger's new end into the sum of all, before it stands in its own row.
+    private func replaceInTotal(_ earlier: WalletAuditHead, by end: WalletAuditHead) throws {
         let stored = try WalletRows.total(self.db, key: self.storeKey)
         // Without a sum there must not have been anything to add up; what there is then makes it no genuine one.
         let isGenuine = try stored?.isGenuine ?? !WalletRows.hasLedgers(self.db)
-        var total = stored?.head ?? .empty
-        total.sequence += count
+        let total = (stored?.head ?? .empty).removing(earlier).adding(end)
         try self.put(total, of: WalletRows.allLedgers, isGenuine: isGenuine)
     }
 

@@ -179,26 +179,26 @@ enum WalletRows {
         try self.head(ofLedger: ledger.text, db, key: key)
     }
 
-    /// What stands in the table of ledgers for the sum of all.
+    /// What stands in the table of ledgers for all of them together.
     ///
-    /// Its place is the sum of the others' places, sealed as they are: so no ledger can be set back to an earlier end of its
-    /// own alone.
+    /// It is the sum of the others' ends, sealed as they are: so no ledger can be set back to an earlier end of its own
+    /// alone, nor some of them to ends that were never theirs at one time.
     static let allLedgers = "all"
 
-    /// The sum of all ledgers' places as it was stored; nil when there is none.
+    /// The sum of all ledgers' ends as it was stored; nil when there is none.
     static func total(_ db: Database, key: StoreKey) throws -> StoredAuditHead? {
         try self.head(ofLedger: self.allLedgers, db, key: key)
     }
 
-    /// The sum of all ledgers' places as they are; nil when one of them is not what this server wrote.
-    static func sumOfLedgers(_ db: Database, key: StoreKey) throws -> Int? {
+    /// The sum of all ledgers' ends as they are; nil when one of them is not what this server wrote.
+    static func sumOfLedgers(_ db: Database, key: StoreKey) throws -> WalletAuditHead? {
         let sql = "SELECT name, sequence, hash, seal FROM wallet_ledger WHERE name <> ?"
-        var sum = 0
+        var sum = WalletAuditHead.empty
         let rows = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: [self.allLedgers])
         while let row = try rows.next() {
-            let head = WalletAuditHead(sequence: row[1], hash: Array(row[2] as Data))
+            let head = self.end(sequence: row[1], hash: row[2])
             guard head.sequence > 0, key.isGenuine(row[3], for: head, of: row[0]) else { return nil }
-            sum += head.sequence
+            sum = sum.adding(head)
         }
         return sum
     }
@@ -214,7 +214,7 @@ enum WalletRows {
             arguments: [name]
         )
         return row.map { row in
-            let head = WalletAuditHead(sequence: row[0], hash: Array(row[1] as Data))
+            let head = self.end(sequence: row[0], hash: row[1])
             return StoredAuditHead(head: head, isGenuine: key.isGenuine(row[2], for: head, of: name))
         }
     }
@@ -227,7 +227,15 @@ enum WalletRows {
             ),
             arguments: [ledger.text]
         )
-        .map { WalletAuditHead(sequence: $0[0], hash: Array($0[1] as Data)) }
+        .map { self.end(sequence: $0[0], hash: $0[1]) }
+    }
+
+    /// The end that a row tells of; what no server wrote becomes a number and a hash that can be reckoned with.
+    static func end(sequence: Int, hash: Data) -> WalletAuditHead {
+        WalletAuditHead(
+            sequence: min(max(sequence, 0), 1 << 53),
+            hash: hash.count == WalletAuditHead.empty.hash.count ? Array(hash) : WalletAuditHead.empty.hash
+        )
     }
 
     /// The columns that `record` reads, in its order.

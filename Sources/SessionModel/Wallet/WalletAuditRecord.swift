@@ -174,6 +174,26 @@ package struct WalletAuditHead: Equatable, Sendable {
 
     /// The end of a ledger without records.
     package static let empty = WalletAuditHead(sequence: 0, hash: Array(repeating: 0, count: 32))
+
+    /// The sum of this and another end: of their places, and of their hashes (32 bytes) as numbers modulo 2²⁵⁶.
+    ///
+    /// Ends add up in any order, and one can be taken out again. Other ends with the same sum cannot be found: a hash
+    /// cannot be chosen.
+    package func adding(_ other: WalletAuditHead) -> WalletAuditHead { self.adding(other, times: 1) }
+
+    /// The sum without an end that was added to it.
+    package func removing(_ other: WalletAuditHead) -> WalletAuditHead { self.adding(other, times: -1) }
+
+    private func adding(_ other: WalletAuditHead, times factor: Int) -> WalletAuditHead {
+        var sum = WalletAuditHead(sequence: self.sequence + factor * other.sequence, hash: self.hash)
+        var carry = 0
+        for index in sum.hash.indices.reversed() {
+            carry += Int(self.hash[index]) + factor * Int(other.hash[index])
+            sum.hash[index] = UInt8(truncatingIfNeeded: carry)
+            carry >>= 8
+        }
+        return sum
+    }
 }
 
 /// Follows a ledger from its first record to its last, and says where it stops being whole.

@@ -79,4 +79,15 @@ import Testing
         token.revokedAt = time
         #expect(!token.isValid(now: time))
     }
+
+    /// Ends of ledgers add up in any order, with carries, and come out again.
+    @Test func endsAddUp() {
+        let ones = WalletAuditHead(sequence: 3, hash: Array(repeating: 255, count: 32))
+        let one = WalletAuditHead(sequence: 4, hash: Array(repeating: 0, count: 31) + [1])
+        let mixed = WalletAuditHead(sequence: 5, hash: Array(1...32))
+        #expect(ones.adding(one) == WalletAuditHead(sequence: 7, hash: Array(repeating: 0, count: 32)))
+        #expect(WalletAuditHead.empty.removing(one) == WalletAuditHead(sequence: -4, hash: ones.hash))
+        #expect(ones.adding(mixed).adding(one) == one.adding(ones).adding(mixed))
+        #expect(ones.adding(mixed).removing(ones) == mixed)
+    }
 }
