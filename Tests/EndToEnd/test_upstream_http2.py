@@ -16,6 +16,7 @@ from h2.settings import SettingCodes
 
 from harness.daypass import run
 from harness.h2app import H2App
+from harness.ports import free_port
 from harness.process import Process
 from harness.raw import Truncated, chunked
 from harness.waiting import eventually
@@ -465,9 +466,7 @@ def test_app_that_speaks_http_1_is_named(server, app, tmp_path, share):
 
 
 def test_nothing_listens(share):
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
-    answer = share(port).ask("/")
+    answer = share(free_port()).ask("/")
     assert answer.status == 502 and answer.code() == "upstream_unreachable"
 
 
@@ -515,8 +514,7 @@ def nghttpd(tmp_path):
     started = []
 
     def start(*options, tls=None):
-        with socket.create_server(("127.0.0.1", 0)) as holder:
-            port = holder.getsockname()[1]
+        port = free_port()
         folder = tmp_path / "www"
         folder.mkdir(exist_ok=True)
         (folder / "big").write_bytes(random.Random(1).randbytes(8 << 20))
@@ -584,5 +582,6 @@ def test_https_app_without_http_2(share, certificate):
 
     threading.Thread(target=serve, daemon=True).start()
     answer = share(f"https://localhost:{listener.getsockname()[1]}").ask("/")
+    listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     assert answer.status == 502 and answer.code() == "upstream_protocol_error", answer

@@ -11,6 +11,8 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
+from .ports import free_port
+
 
 class Call:
     """One stream at the app. Routes run in a thread of their own and answer through it."""
@@ -156,8 +158,8 @@ class H2App:
         self.sent = 0
         self._names = itertools.count()
         self._tls = tls
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.port = free_port()
+        self.listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -198,6 +200,11 @@ class H2App:
         return [c for c in self.calls if c.path == path]
 
     def close(self):
+        try:
+            # Wakes the thread that accepts: it would go on waiting, on whatever gets the number of the closed socket.
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()
         for connection in self.connections:
             try:
