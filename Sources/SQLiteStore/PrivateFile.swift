@@ -198,7 +198,10 @@ final class FileLock: Sendable {
     /// Lets go of the lock; idempotent.
     func unlock() {
         let descriptor = self.descriptor.withLock { $0.take() }
-        if let descriptor { Glibc.close(descriptor) }
+        guard let descriptor else { return }
+        // A child that is being started has a copy of the descriptor for a moment, and with it the lock.
+        _ = flock(descriptor, LOCK_UN)
+        Glibc.close(descriptor)
     }
 
     /// ` (process 123)` if the file says so.

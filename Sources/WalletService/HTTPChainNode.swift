@@ -46,6 +46,8 @@ package final class HTTPChainNode: ChainNode, Service {
                     decompression: .disabled
                 )
                 configuration.connectionPool.idleTimeout = .seconds(30)
+                // Where nobody listens, that is the answer; waiting for somebody would take the whole timeout.
+                configuration.connectionPool.retryConnectionEstablishment = false
                 let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
                 state = .open(client)
                 return client

@@ -7,7 +7,7 @@ import SessionModel
 import SessionStore
 import Testing
 
-@Suite("The listener", .timeLimit(.minutes(1)))
+@Suite("The listener", .timeLimit(.minutes(5)))
 struct ListenerTests {
     /// Runs a control API on a free port while `body` runs, then shuts it down gracefully.
     private func withListener<Result: Sendable>(

@@ -75,7 +75,7 @@ import Testing
     }
 
     /// Expanded, it would hold 9 to the power of 39 words.
-    @Test(.timeLimit(.minutes(1))) func aBombCostsNothing() throws {
+    @Test(.timeLimit(.minutes(5))) func aBombCostsNothing() throws {
         var text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
         for level in 1..<40 {
             text +=

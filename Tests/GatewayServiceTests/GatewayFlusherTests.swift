@@ -8,7 +8,7 @@ import SessionStore
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct GatewayFlusherTests {
+@Suite(.timeLimit(.minutes(5))) struct GatewayFlusherTests {
     private func flusher(_ fixture: ManagerFixture) -> GatewayFlusher {
         GatewayFlusher(
             manager: fixture.manager,

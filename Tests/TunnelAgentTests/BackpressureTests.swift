@@ -5,7 +5,7 @@ import TunnelProtocol
 import TunnelTransport
 import UpstreamRelay
 
-@Suite("Backpressure", .timeLimit(.minutes(2)))
+@Suite("Backpressure", .timeLimit(.minutes(5)))
 struct BackpressureTests {
     private static let piece = ByteBuffer(repeating: 0x61, count: 64 << 10)
 

@@ -4,7 +4,7 @@ import TunnelAgent
 import TunnelProtocol
 import UpstreamRelay
 
-@Suite("Connections to the local app", .timeLimit(.minutes(1)))
+@Suite("Connections to the local app", .timeLimit(.minutes(5)))
 struct ConnectionReuseTests {
     private static let empty = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 

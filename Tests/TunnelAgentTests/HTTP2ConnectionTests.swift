@@ -7,7 +7,7 @@ import TunnelAgent
 import TunnelProtocol
 import UpstreamRelay
 
-@Suite("HTTP/2 connections to the local app", .timeLimit(.minutes(1)))
+@Suite("HTTP/2 connections to the local app", .timeLimit(.minutes(5)))
 struct HTTP2ConnectionTests {
     private static func allow(_ streams: Int) -> HTTP2Settings {
         [HTTP2Setting(parameter: .maxConcurrentStreams, value: streams)]
@@ -178,19 +178,24 @@ struct HTTP2ConnectionTests {
     }
 
     @Test func appThatIsNotThereIsUnreachable() async throws {
-        try await HTTP2Setup.run { setup, tunnel in
-            try await setup.app.stop()
-            let streams = [
-                try await tunnel.open(["GET / HTTP/1.1"]), try await tunnel.open(["GET / HTTP/1.1"]),
-            ]
-            for stream in streams { #expect(try await stream.over().reset == .upstreamUnreachable) }
-            _ = try await setup.agent.event { $0 == .localAppUnreachable ? true : nil }
+        let reserved = try ReservedPort()
+        defer { reserved.release() }
+        let edge = try await FakeEdge.start()
+        let agent = Agent(edge: edge, target: LocalTarget(host: "127.0.0.1", port: reserved.port)) {
+            $0.relay.upstreamProtocol = .http2
         }
+        let tunnel = try await edge.tunnel()
+        let streams = [try await tunnel.open(["GET / HTTP/1.1"]), try await tunnel.open(["GET / HTTP/1.1"])]
+        for stream in streams { #expect(try await stream.over().reset == .upstreamUnreachable) }
+        _ = try await agent.event { $0 == .localAppUnreachable ? true : nil }
+        agent.cancel()
+        _ = await agent.result()
+        try await edge.stop()
     }
 }
 
 /// Apps that speak something else, or through TLS.
-@Suite("HTTP/2 asked of a local app", .timeLimit(.minutes(1)))
+@Suite("HTTP/2 asked of a local app", .timeLimit(.minutes(5)))
 struct HTTP2NegotiationTests {
     private func run(
         _ target: LocalTarget,

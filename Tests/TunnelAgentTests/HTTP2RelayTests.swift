@@ -8,7 +8,7 @@ import TunnelTransport
 import UpstreamRelay
 
 /// Requests and answers, between a fake edge and a local app that speaks HTTP/2.
-@Suite("Relaying over HTTP/2", .timeLimit(.minutes(1)))
+@Suite("Relaying over HTTP/2", .timeLimit(.minutes(5)))
 struct HTTP2RelayTests {
     @Test(arguments: [TunnelVersion.v0, .v1])
     func requestsAndAnswersPassOverOneConnection(version: TunnelVersion) async throws {

@@ -5,7 +5,7 @@ import TunnelProtocol
 import UpstreamRelay
 
 /// One request and its answer, between a fake edge and a local app made of raw sockets.
-@Suite("Relaying", .timeLimit(.minutes(1)))
+@Suite("Relaying", .timeLimit(.minutes(5)))
 struct RelayTests {
     @Test(arguments: [TunnelVersion.v0, .v1])
     func requestAndAnswerPassUnchanged(version: TunnelVersion) async throws {
@@ -305,20 +305,24 @@ struct RelayTests {
     }
 
     @Test func appThatRefusesIsReportedAndRecovers() async throws {
-        try await Setup.run { setup, tunnel in
-            try await setup.app.stop()
-            let stream = try await tunnel.open(["GET / HTTP/1.1"])
-            #expect(try await stream.over().reset == .upstreamUnreachable)
-            _ = try await setup.agent.event { $0 == .localAppUnreachable ? true : nil }
-            let app = try await LocalApp.start(port: setup.app.port)
-            let second = try await tunnel.open(["GET / HTTP/1.1"])
-            let connection = try await app.connection()
-            _ = try await connection.readHead()
-            try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            #expect(try await second.over().hasEnded)
-            _ = try await setup.agent.event { $0 == .localAppReachable ? true : nil }
-            try await app.stop()
-        }
+        let reserved = try ReservedPort()
+        let edge = try await FakeEdge.start()
+        let agent = Agent(edge: edge, target: LocalTarget(host: "127.0.0.1", port: reserved.port))
+        let tunnel = try await edge.tunnel()
+        let stream = try await tunnel.open(["GET / HTTP/1.1"])
+        #expect(try await stream.over().reset == .upstreamUnreachable)
+        _ = try await agent.event { $0 == .localAppUnreachable ? true : nil }
+        let app = try await LocalApp.start(on: reserved)
+        let second = try await tunnel.open(["GET / HTTP/1.1"])
+        let connection = try await app.connection()
+        _ = try await connection.readHead()
+        try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        #expect(try await second.over().hasEnded)
+        _ = try await agent.event { $0 == .localAppReachable ? true : nil }
+        agent.cancel()
+        _ = await agent.result()
+        try await edge.stop()
+        try await app.stop()
     }
 
     @Test func localhostMeansBothLoopbackAddresses() async throws {

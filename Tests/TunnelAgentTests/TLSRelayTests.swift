@@ -4,7 +4,7 @@ import TunnelAgent
 import TunnelProtocol
 import UpstreamRelay
 
-@Suite("A local app with TLS", .timeLimit(.minutes(1)))
+@Suite("A local app with TLS", .timeLimit(.minutes(5)))
 struct TLSRelayTests {
     private func run(
         _ app: LocalApp,

@@ -9,7 +9,7 @@ import TunnelProtocol
 import TunnelTransport
 import UpstreamRelay
 
-@Suite("The life of the tunnels", .timeLimit(.minutes(1)))
+@Suite("The life of the tunnels", .timeLimit(.minutes(5)))
 struct TunnelLifeTests {
     private func agent(
         _ edge: FakeEdge,
@@ -228,6 +228,7 @@ struct TunnelLifeTests {
             target: LocalTarget(host: "127.0.0.1", port: app.port)
         )
         configuration.connections = 1
+        configuration.timeouts.drain = .seconds(60)
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let service = TunnelAgentService(
             configuration: configuration,

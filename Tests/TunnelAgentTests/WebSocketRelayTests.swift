@@ -5,7 +5,7 @@ import TunnelProtocol
 import TunnelTransport
 import UpstreamRelay
 
-@Suite("WebSockets", .timeLimit(.minutes(1)))
+@Suite("WebSockets", .timeLimit(.minutes(5)))
 struct WebSocketRelayTests {
     private static let key = "dGhlIHNhbXBsZSBub25jZQ=="
     private static let request = [

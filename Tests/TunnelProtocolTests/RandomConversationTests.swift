@@ -201,7 +201,8 @@ import TunnelProtocol
             for _ in 0..<5_000 {
                 self.now += 25
                 for end in [self.edge, self.agent] {
-                    for (id, record) in end.received where record.unconsumed > 0 {
+                    // In order, so that the same seed gives the same conversation.
+                    for (id, record) in end.received.sorted(by: { $0.key < $1.key }) where record.unconsumed > 0 {
                         end.consume(record.unconsumed, on: id, now: self.deadline)
                     }
                 }

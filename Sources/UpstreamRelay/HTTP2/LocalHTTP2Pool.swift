@@ -77,7 +77,8 @@ final class LocalHTTP2Pool: LocalCarrierPool {
         for connection in self.connections { connection.sweep(now: now, isWaitedFor: !self.waiting.isEmpty) }
     }
 
-    func closeIdle() {
+    func stop() {
+        self.dialer.stop()
         for connection in self.connections { connection.close() }
     }
 

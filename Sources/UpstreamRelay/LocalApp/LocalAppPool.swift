@@ -113,7 +113,8 @@ final class LocalAppPool: LocalCarrierPool {
     }
 
     /// Closes every idle connection; those in use close with their exchanges.
-    func closeIdle() {
+    func stop() {
+        self.dialer.stop()
         let connections = self.idle
         self.idle = []
         for connection in connections { connection.close() }

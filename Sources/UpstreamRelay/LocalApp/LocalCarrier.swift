@@ -85,6 +85,6 @@ protocol LocalCarrierPool: AnyObject {
     /// Closes what has been idle, or unfinished, for too long; called every second or so.
     func sweep(now: NIODeadline)
 
-    /// Closes everything no exchange uses.
-    func closeIdle()
+    /// Closes everything no exchange uses, and makes no connections any more; one that is being made is closed too.
+    func stop()
 }

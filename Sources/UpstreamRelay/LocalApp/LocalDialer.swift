@@ -16,6 +16,7 @@ final class LocalDialer {
     private let tls: NIOSSLContext?
     /// Addresses in the order to try them; empty for a name that must be resolved each time.
     private var addresses: [SocketAddress]
+    private var isStopped = false
 
     /// The receive buffer asked of the kernel, so that an app that writes and closes cannot make the agent read
     /// megabytes that no viewer has taken yet.
@@ -52,6 +53,9 @@ final class LocalDialer {
             self.tls = try NIOSSLContext(configuration: configuration)
         }
     }
+
+    /// Nobody wants connections any more: one that is being made is closed, and its dial fails.
+    func stop() { self.isStopped = true }
 
     /// Whether the local app is spoken to through TLS.
     var usesTLS: Bool { self.tls != nil }
@@ -113,6 +117,10 @@ final class LocalDialer {
     }
 
     private func fill(_ channel: any Channel, with install: Installer) throws {
+        guard !self.isStopped else {
+            channel.close(promise: nil)
+            throw ChannelError.ioOnClosedChannel
+        }
         guard channel.isActive, let options = channel.syncOptions else {
             throw ChannelError.ioOnClosedChannel
         }

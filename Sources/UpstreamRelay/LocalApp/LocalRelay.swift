@@ -86,7 +86,7 @@ package final class LocalRelay {
         self.sweeper?.cancel()
         self.sweeper = nil
         while let exchange = self.exchanges.last { exchange.cancel() }
-        self.requests.closeIdle()
+        self.requests.stop()
     }
 
     /// Calls `action` once, when no request is open; WebSockets, which have no end of their own, do not count.

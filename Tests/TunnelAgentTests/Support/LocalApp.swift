@@ -10,14 +10,14 @@ final class LocalApp: Sendable {
     private let channel: any Channel
     private let accepted: Watched<[Connection]>
 
-    /// Listens on a free port of `host`.
+    /// Listens on a free port of `host`, or on `reserved`.
     static func start(
         host: String = "127.0.0.1",
-        port: Int = 0,
+        on reserved: ReservedPort? = nil,
         tls: NIOSSLContext? = nil
     ) async throws -> LocalApp {
         let accepted = Watched<[Connection]>([])
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
@@ -30,9 +30,8 @@ final class LocalApp: Sendable {
                     accepted.update { $0.append(connection) }
                 }
             }
-            .bind(host: host, port: port)
-            .get()
-        return LocalApp(channel: channel, accepted: accepted)
+        let binding = reserved.map { bootstrap.withBoundSocket($0.descriptor) } ?? bootstrap.bind(host: host, port: 0)
+        return LocalApp(channel: try await binding.get(), accepted: accepted)
     }
 
     private init(channel: any Channel, accepted: Watched<[Connection]>) {
