@@ -1,6 +1,8 @@
 """Fixtures: the shared server, app and tunnel, and factories for tests that need their own."""
 
 import itertools
+import os
+import resource
 import sys
 from pathlib import Path
 
@@ -21,6 +23,12 @@ _addresses = (f"127.{a}.{b}.{c}" for a, b, c in itertools.product(range(1, 250),
 
 
 def pytest_sessionstart(session):
+    # Programs of others take them from the environment; everything here is on this machine.
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    # Some tests hold a thousand connections.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if not BINARY.exists():
         session.config.pluginmanager.get_plugin("terminalreporter").write_line(f"no binary at {BINARY}", red=True)
 

@@ -88,7 +88,7 @@ def test_token_from_the_environment(required, tmp_path):
 
 
 def test_14_session_expired(server, start_agent, new_app):
-    agent = start_agent(server, new_app().port, "--expires", "2s")
+    agent = start_agent(server, new_app().port, "--expires", "5s")
     assert agent.wait(15) == 14, agent.describe()
     assert len(agent.stdout) == 1, "only JSON on stdout"
 

@@ -101,7 +101,7 @@ def test_a_stopped_idle_agent_ends_at_once(open_tunnel, number):
     tunnel = open_tunnel()
     assert tunnel.ask("/").status == 200
     tunnel.agent.send(number)
-    assert tunnel.agent.wait(3) == 0, tunnel.agent.describe()
+    assert tunnel.agent.wait(8) == 0, tunnel.agent.describe()
     assert tunnel.ask("/").code() == "session_closed"
 
 
@@ -150,7 +150,7 @@ def test_sigterm_on_the_edge_lets_requests_finish(start_server, start_agent, app
     again = server.restarted()
     tunnel = Tunnel(again, app, agent.slug, agent)
     try:
-        assert tunnel.ask("/").status == 200, "the agent came back by itself"
+        eventually(lambda: tunnel.ask("/").status == 200, 20, what="the agent came back by itself")
     finally:
         again.kill()
 

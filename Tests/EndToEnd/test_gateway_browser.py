@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from harness.chromium import Chromium
-from harness.gateway_api import BASE, Admin, limit, opened, route, serve
+from harness.gateway_api import BASE, Admin, limit, mid_window, opened, route, serve
 from harness.later import Clock
 from harness.localapp import LocalApp
 from harness.waiting import eventually
@@ -116,6 +116,7 @@ def test_the_references_call(shop, world, api):
 
 
 def test_retry_after_can_be_read(shop):
+    mid_window(86400, 30)
     result = shop("await ask('/limited'); return await ask('/limited')")
     assert result["status"] == 429 and result["code"] == "RATE_LIMITED"
     assert int(result["headers"]["retry-after"]) > 0 and result["headers"]["x-ratelimit-remaining"] == "0"

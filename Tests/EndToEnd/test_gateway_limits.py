@@ -1,11 +1,12 @@
 """Limits are exact: under concurrency, for each of what they count, over restarts and crashes."""
 
+import itertools
 import threading
 import time
 
 import pytest
 
-from harness.gateway_api import SHOP, Admin, code, limit, marker, mid_window, reached, route, serve, together
+from harness.gateway_api import SHOP, Admin, code, limit, marker, mid_window, reached, refused_at, route, serve, together
 from harness.waiting import eventually
 
 ROUTES = [
@@ -23,7 +24,9 @@ def tenant(admin, api):
 
 @pytest.fixture
 def limited(tenant, admin):
-    """A key whose plan has these limits."""
+    """A key whose plan has these limits; a day has some time left."""
+    mid_window(DAY, 30)
+
     def make(*limits, tenant=tenant, **fields):
         return tenant.key(plan=admin.plan(list(limits)), **fields)
     return make
@@ -40,9 +43,8 @@ def outcome(answers):
         if answer.status == 200:
             continue
         assert answer.status == 429 and code(answer) == "RATE_LIMITED", answer
-        wait, (_, remaining, reset) = int(answer.get("retry-after")), told(answer)
-        assert remaining == 0 and wait >= 1, answer
-        assert abs(reset - time.time() - wait) <= 3, (reset, time.time(), wait)
+        assert told(answer)[1] == 0 and int(answer.get("retry-after")) >= 1, answer
+        refused_at(answer)
     return len(passed)
 
 
@@ -180,11 +182,12 @@ def test_windows_begin_at_multiples_of_their_length(tenant, limited):
     seconds, most = 2, 15
     key = limited(limit("reads", seconds, most, "key"))
     passed = []
-    end = time.time() + 3.2 * seconds
+    time.sleep(seconds - time.time() % seconds)
+    end = time.time() + 3.5 * seconds
     while time.time() < end:
         answer = tenant.ask(key=key, origin=SHOP)
         if answer.status == 200:
-            passed.append((time.time(), told(answer)[2]))
+            passed.append((answer.began, told(answer)[2]))
         else:
             assert 1 <= int(answer.get("retry-after")) <= seconds, answer
     windows = {}
@@ -192,7 +195,7 @@ def test_windows_begin_at_multiples_of_their_length(tenant, limited):
         windows[reset] = windows.get(reset, 0) + 1
     assert all(reset % seconds == 0 for reset in windows), windows
     assert max(windows.values()) <= most and len(windows) >= 3
-    assert sorted(windows.values())[1:] == [most] * (len(windows) - 1), f"whole windows let the whole maximum pass: {windows}"
+    assert sorted(windows.values())[-3:] == [most] * 3, f"whole windows let the whole maximum pass: {windows}"
     for start, _ in passed:
         assert sum(1 for at, _ in passed if start <= at < start + seconds) <= 2 * most
 
@@ -279,7 +282,7 @@ def test_failed_attempts_at_the_same_moment(tenant, address):
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_days_quota_survives(start_server, api, how):
-    mid_window(DAY, 60)
+    mid_window(DAY, 30)
     server = start_server()
     admin = Admin(server)
     quota = 80
@@ -303,19 +306,21 @@ def test_a_days_quota_survives(start_server, api, how):
 
 
 def test_a_crash_under_load_never_gives_more(start_server, api, addresses):
-    mid_window(DAY, 60)
+    mid_window(DAY, 30)
     server = start_server()
     admin = Admin(server)
     quota = 400
     tenant = admin.tenant(api.port, ROUTES)
     key = tenant.key(plan=admin.plan([limit("reads", DAY, quota, "key")]))
 
-    def until_it_dies(number):
+    served = itertools.count(1)
+
+    def until_it_dies(_):
         passed = 0
         try:
             while tenant.ask(key=key, origin=SHOP, timeout=5).status == 200:
                 passed += 1
-                if number == 0 and passed == 8:
+                if next(served) == 120:
                     server.kill()
         except Exception:  # noqa: BLE001: the server was killed
             pass

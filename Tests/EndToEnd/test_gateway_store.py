@@ -58,7 +58,7 @@ def test_reads_of_policy_go_on(tenant):
 
 def test_quotas_do_not_open(tenant, admin):
     """While nothing can be written, requests under limits of an hour or more are refused with 429, but for what was reserved."""
-    mid_window(86400, 60)
+    mid_window(86400, 30)
     quota = 200
     key = tenant.key(plan=admin.plan([*roomy_limits(), limit("day", 86400, quota, "key")]))
     assert sum(tenant.ask(path="/day", key=key, origin=SHOP).status == 200 for _ in range(30)) == 30
@@ -84,7 +84,7 @@ def test_quotas_do_not_open(tenant, admin):
 
 
 def test_quotas_open_again_with_the_store(tenant, admin):
-    mid_window(86400, 60)
+    mid_window(86400, 30)
     key = tenant.key(plan=admin.plan([*roomy_limits(), limit("day", 86400, 10, "key")]))
     assert tenant.ask(path="/day", key=key, origin=SHOP).status == 200
     with Locked(tenant.server):

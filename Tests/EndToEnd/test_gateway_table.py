@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from harness.gateway_api import (
-    SHOP, Forger, b64, changed, code, hmac_signature, limit, marker, opened, put_together, reached, route, unb64,
+    SHOP, Forger, b64, changed, code, hmac_signature, limit, marker, mid_window, opened, put_together, reached, route,
+    unb64,
 )
 from harness.localapp import LocalApp
 from harness.waiting import eventually
@@ -57,6 +58,7 @@ class World:
         self.acme = admin.tenant(api.port, ROUTES, modules=["quotes"])
         self.globex = admin.tenant(api.port, ROUTES, modules=["quotes"], default=default)
         self.stopped = {s: admin.tenant(api.port, ROUTES, modules=["quotes"]) for s in ("suspended", "past_due", "cancelled")}
+        mid_window(86400, 30)
         doomed = admin.tenant(api.port, ROUTES)
         both, secret = {"channels": "both"}, {"kind": "secret"}
         self.keys = {

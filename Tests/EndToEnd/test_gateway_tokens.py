@@ -173,9 +173,11 @@ def test_rotation_publishes_before_use_and_keeps_the_old_key(start_server, api):
 
 
 def seen_after(refused, act):
-    """Acts, then asks until it is refused; the seconds from the acknowledgement."""
+    """Acts, then asks until it is refused; the seconds from the acknowledgement, none if it is at once."""
     act()
     start = time.monotonic()
+    if refused():
+        return 0
     eventually(refused, 5, 0.002, "the refusal")
     return time.monotonic() - start
 
@@ -248,13 +250,11 @@ def test_live_streams_of_what_is_revoked_are_cut(tenant, api, what, capsys):
         "secret": key.rotate,
         "tenant deleted": lambda: tenant.admin.call("DELETE", f"/tenants/{tenant.slug}"),
     }[what]()
-    start = time.monotonic()
-    took = viewer.closes_within(5)
+    took = viewer.closes_within(10)
     with capsys.disabled():
         print(f"\n    revoked {what}: stream cut after {took if took is None else round(took * 1000, 1)} ms (100 at most)")
     assert took is not None and took < SOON
     eventually(call.finished.is_set, what="the upstream's end of the stream is closed too")
-    assert time.monotonic() - start < 5
     if not what.startswith("tenant") and what not in ("route", "module"):
         assert bystander.closes_within(0.3) is None, "another key's stream was cut"
     bystander.close()

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import h2.errors
 import h2.settings
@@ -291,7 +292,7 @@ def test_policy_reaches_open_streams(open_tunnel):
         number = viewer.start("GET", "/forever", tunnel.host)
         viewer.pump(lambda: viewer.streams[number].body)
         tunnel.policy(blockPaths=["/forever"])
-        answer = viewer.answer(number, 3)
+        answer = viewer.answer(number)
         assert answer.reset is not None and not answer.ended
         assert ask(viewer, tunnel, "/forever").json()["code"] == "path_blocked"
         tunnel.act("pause")
@@ -606,12 +607,12 @@ def test_a_head_over_the_limit_is_refused(shared):
 
 
 def test_a_connection_without_streams_is_closed(start_server, start_agent, app):
-    server = start_server(env={"DAYPASS_EDGE_HEAD_TIMEOUT_SECONDS": "1", "DAYPASS_EDGE_IDLE_TIMEOUT_SECONDS": "1"})
+    server = start_server(env={"DAYPASS_EDGE_HEAD_TIMEOUT_SECONDS": "3", "DAYPASS_EDGE_IDLE_TIMEOUT_SECONDS": "3"})
     tunnel = Tunnel(server, app, start_agent(server, app.port).slug)
     with dial(tunnel) as silent, dial(tunnel) as used:
         assert ask(used, tunnel).status == 200
         for viewer in (silent, used):
-            viewer.wait_closed(6)
+            viewer.wait_closed(12)
             assert viewer.goaway == h2.errors.ErrorCodes.NO_ERROR
 
 
@@ -629,6 +630,7 @@ def test_open_streams_finish_when_the_server_stops(start_server, start_agent, ap
     with pytest.raises(OSError):
         while True:
             dial(tunnel).close()
+            time.sleep(0.01)
     go_on.set()
     assert curl.communicate(timeout=20)[0] == b"abcd" and curl.returncode == 0
     assert server.wait() == 0

@@ -34,7 +34,7 @@ def tunnel_with(start_server, start_agent, new_app):
 
 
 def test_504_upstream_timeout(tunnel_with):
-    tunnel = tunnel_with(edge_response_timeout_seconds=1)
+    tunnel = tunnel_with(edge_response_timeout_seconds=3)
     path = tunnel.app.route(lambda call: setattr(call, "left", call.wait_gone(10)))
     for accept, kind in (("text/html", "text/html"), ("application/json", "application/json")):
         answer = tunnel.ask(path, headers=[("Accept", accept)])
@@ -48,12 +48,12 @@ def test_504_upstream_timeout(tunnel_with):
 
 def test_a_slow_upload_is_not_an_upstream_timeout(tunnel_with):
     """The clock of the answer runs while the app has the whole request, not while the viewer sends."""
-    tunnel = tunnel_with(edge_response_timeout_seconds=1)
+    tunnel = tunnel_with(edge_response_timeout_seconds=3)
     pause = threading.Event()
     with tunnel.viewer() as viewer:
         tunnel.start(viewer, "/slow", "POST", [("Content-Length", "6")])
         for part in (b"a", b"b", b"c", b"d", b"e", b"f"):
-            pause.wait(0.4)
+            pause.wait(0.8)
             viewer.send(part)
         answer = viewer.answer()
     assert answer.status == 200 and answer.json()["length"] == 6
@@ -61,13 +61,13 @@ def test_a_slow_upload_is_not_an_upstream_timeout(tunnel_with):
 
 def test_a_long_stream_is_not_a_timeout(tunnel_with):
     """Once the head is there a stream may be silent for long."""
-    tunnel = tunnel_with(edge_response_timeout_seconds=1, edge_idle_timeout_seconds=1)
+    tunnel = tunnel_with(edge_response_timeout_seconds=3, edge_idle_timeout_seconds=3)
     pause = threading.Event()
 
     def route(call):
         call.head(200, [("Transfer-Encoding", "chunked")])
         call.chunk(b"one")
-        pause.wait(2.5)
+        pause.wait(5)
         call.chunk(b"two")
         call.last_chunk()
 
@@ -75,22 +75,22 @@ def test_a_long_stream_is_not_a_timeout(tunnel_with):
 
 
 def test_408_after_the_configured_time(tunnel_with):
-    tunnel = tunnel_with(edge_head_timeout_seconds=1)
+    tunnel = tunnel_with(edge_head_timeout_seconds=3)
     with tunnel.viewer() as viewer:
         viewer.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
         answer = viewer.answer()
-        assert answer.status == 408 and viewer.closes_within(3) is not None
+        assert answer.status == 408 and viewer.closes_within(10) is not None
     with tunnel.viewer() as viewer:
-        assert viewer.closes_within(5) is not None, "a connection on which nothing comes is closed"
+        assert viewer.closes_within(10) is not None, "a connection on which nothing comes is closed"
 
 
 def test_idle_keep_alive_is_closed(tunnel_with):
     tunnel = tunnel_with(edge_idle_timeout_seconds=1)
     with tunnel.viewer() as viewer:
+        start = time.monotonic()
         tunnel.start(viewer, "/")
         assert viewer.answer().status == 200
-        took = viewer.closes_within(6)
-        assert took is not None and took > 0.5
+        assert viewer.closes_within(10) is not None and time.monotonic() - start > 0.5
 
 
 def test_requests_per_second_per_address(tunnel_with, addresses):
@@ -213,7 +213,7 @@ def test_closed_sessions_are_forgotten(start_server):
 
 
 def test_unfinished_tunnel_handshakes_do_not_hang(start_server):
-    server = limited(start_server, edge_head_timeout_seconds=1)
+    server = limited(start_server, edge_head_timeout_seconds=3)
     with Viewer(("127.0.0.1", server.edge_port)) as viewer:
         viewer.send(b"GET /tunnel HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n")
         assert viewer.closes_within(5) is not None

@@ -36,20 +36,27 @@ class Load:
             thread.start()
 
     def _run(self):
-        viewer = None
+        viewer, free = None, 0
         while not self.stopping.is_set():
+            idle = 0
             try:
                 if viewer is None:
-                    viewer = self.tunnel.viewer(timeout=20)
+                    viewer, free = self.tunnel.viewer(timeout=20), time.monotonic()
                 self.tunnel.start(viewer, self.path, headers=() if self.keep_alive else [("Connection", "close")])
+                idle = time.monotonic() - free
                 answer = viewer.answer()
                 assert answer.status == 200 and answer.complete and answer.body == b"x" * 2000, answer
                 self.answered += 1
+                free = time.monotonic()
                 if (answer.get("connection") or "").lower() == "close":
                     viewer.close()
                     viewer = None
             except (AssertionError, OSError, Truncated) as error:
-                self.failures.append(error)
+                # A server that ends closes connections that were idle for 0.4 s, and viewers ask again (RFC 9112, 9.3.1):
+                # these were only if this process did not run for so long.
+                idle = idle or time.monotonic() - free
+                if isinstance(error, AssertionError) or viewer is None or viewer.buffer or idle < 0.3:
+                    self.failures.append(error)
                 viewer = None
 
     def wait_for(self, more):
@@ -121,7 +128,7 @@ def test_a_slow_viewer_gets_everything_before_the_server_ends(activated, app, tm
         server.send(signal.SIGTERM)
         while got < size and (data := viewer.socket.recv(65536)):
             got += len(data)
-            time.sleep(0.004)
+            time.sleep(0.002)
         assert answer.status == 200 and got == size
     assert server.wait(20) == 0
     agent.kill()

@@ -1,5 +1,6 @@
 """Local apps that speak HTTP/2: nghttpd and hyper-h2 behind `--upstream-http2`."""
 
+import itertools
 import random
 import shutil
 import socket
@@ -381,6 +382,14 @@ def test_backpressure_reaches_the_viewer(new_h2_app, share):
         assert len(app.saw(path)[0].body) <= 65535
 
 
+def answers(tunnel):
+    """Whether the app's answer comes; frames of before may still end the connection that it would come on."""
+    try:
+        return tunnel.ask("/").body == b"ok"
+    except (Truncated, OSError):
+        return False
+
+
 def test_hostile_frames_do_not_grow_memory(new_h2_app, share):
     """Floods of frames that cost the sender nothing: each ends the connection or is ignored, and the next one works."""
     app = new_h2_app()
@@ -414,7 +423,7 @@ def test_hostile_frames_do_not_grow_memory(new_h2_app, share):
             tunnel.start(viewer, app.route(route), "POST", [("Content-Length", "10")])
             time.sleep(0.2)
         assert tunnel.agent.running, name
-        assert eventually(lambda: tunnel.ask("/").status == 200, what=f"an answer after {name}")
+        assert eventually(lambda: answers(tunnel), what=f"an answer after {name}")
     grown = tunnel.agent.peak_memory() - before
     print(f"the agent grew by {grown >> 20} MiB")
     assert grown < 64 << 20
@@ -425,9 +434,10 @@ def test_random_frames_end_nothing_but_themselves(new_h2_app, share, seed):
     """Valid and invalid frames of every type, with random flags, streams and payloads, before and after a head."""
     app = new_h2_app()
     tunnel = share(app.port, app=app)
-    random_ = random.Random(seed)
+    calls = itertools.count()
 
     def route(call):
+        random_ = random.Random(f"{seed} {next(calls)}")
         if random_.random() < 0.5:
             call.head((":status", "200"))
         for _ in range(random_.randrange(1, 12)):
@@ -443,6 +453,7 @@ def test_random_frames_end_nothing_but_themselves(new_h2_app, share, seed):
             )
 
     path = app.route(route)
+    random_ = random.Random(seed)
     for _ in range(60):
         with tunnel.viewer(timeout=0.2) as viewer:
             tunnel.start(viewer, path, random_.choice(["GET", "POST", "HEAD"]))
@@ -451,7 +462,7 @@ def test_random_frames_end_nothing_but_themselves(new_h2_app, share, seed):
             except (Truncated, TimeoutError):
                 pass
         assert tunnel.agent.running, tunnel.agent.describe()
-    assert eventually(lambda: tunnel.ask("/").body == b"ok", what="an answer")
+    assert eventually(lambda: answers(tunnel), what="an answer")
 
 
 # Apps that speak something else
@@ -523,7 +534,7 @@ def nghttpd(tmp_path):
             [program, "-a", "127.0.0.1", "-d", folder, "--echo-upload", *options, port, *(tls or ["--no-tls"])]
         )
         started.append(process)
-        eventually(lambda: _accepts(port), what="nghttpd")
+        eventually(lambda: _accepts(port), 15, what="nghttpd")
         return port, folder
 
     yield start

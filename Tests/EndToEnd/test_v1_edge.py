@@ -115,7 +115,7 @@ def test_one_stream_at_once_is_kept(open_v1):
     most = []
 
     def serve(stream):
-        most.append(sum(not s.over.is_set() for s in stream.connection.streams.values()))
+        most.append(sum(not s.over.is_set() for s in list(stream.connection.streams.values())))
         go.wait(10)
         stream.respond(200)
 
@@ -310,7 +310,7 @@ def test_what_a_viewer_sees_of_a_reset(tunnel, reason, status, codes, when):
                 assert answer.status != 200 or not viewer.read_body(answer).complete
             except Truncated:
                 pass
-            assert viewer.closes_within(3) is not None or answer.status == status
+            assert viewer.closes_within(10) is not None or answer.status == status
     assert tunnel.ask("/still").status == 200, "only that stream"
 
 

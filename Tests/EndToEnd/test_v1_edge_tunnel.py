@@ -248,7 +248,7 @@ CLOSINGS = [
 
 @pytest.mark.parametrize("how, reason", CLOSINGS)
 def test_closing_reasons(open_v1, server, how, reason):
-    session = server.create(**({"expiresIn": "1s"} if how == "expire" else {}))
+    session = server.create(**({"expiresIn": "5s"} if how == "expire" else {}))
     tunnel = open_v1(lambda stream: stream.head_out(200), session=session)
     with tunnel.viewer() as viewer:
         tunnel.start(viewer, "/")
@@ -257,7 +257,7 @@ def test_closing_reasons(open_v1, server, how, reason):
             tunnel.act("close")
         elif how == "delete":
             server.delete(session["sessionId"])
-        assert tunnel.v1.wait_close().reason == reason
+        assert tunnel.v1.wait_close(15).reason == reason
         assert not viewer.read_body(answer).complete
     with pytest.raises(InvalidStatus) as refused:
         V1Agent(session["edgeUrl"], session["sessionToken"])

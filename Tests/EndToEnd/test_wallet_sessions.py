@@ -803,7 +803,7 @@ def test_custody_keys_are_nowhere_in_clear(start_server, tmp_path, clock):
     answer = organization.api.post(f"{organization.path}/session-keys", json={})
     assert answer.status_code == 200
     address = answer.json()["sessionAddress"].lower()
-    assert "createSessionKey" in "\n".join(wallets.server.stderr)
+    wallets.server.wait_line(wallets.server.stderr, "createSessionKey")
     organization.close()
     wallets.close()
     wallets.server.stop()

@@ -133,8 +133,11 @@ class Tenant:
             source="127.0.0.1", idempotency=None, target=None, timeout=15.0):
         """One request on a connection of its own. `path` is below the base path, `target` a whole target instead."""
         with self.viewer(source, timeout) as viewer:
+            began = time.time()
             self.start(viewer, method, path, key, origin, token, headers, body, host, idempotency, target)
-            return viewer.answer(method)
+            answer = viewer.answer(method)
+            answer.began = began
+            return answer
 
     def start(self, viewer, method="GET", path="/quotes", key=None, origin=None, token=None, headers=(), body=None,
               host=None, idempotency=None, target=None):
@@ -210,6 +213,13 @@ def mid_window(seconds, margin):
     left = seconds - time.time() % seconds
     if left < margin:
         time.sleep(left + 0.05)
+
+
+def refused_at(answer):
+    """When a refused request was judged, as its fields say (reset is when the window ends); checked against our clock."""
+    at = int(answer.get("x-ratelimit-reset")) - int(answer.get("retry-after"))
+    assert answer.began - 1 <= at <= time.time() + 1, (answer.began, at, time.time(), answer)
+    return at
 
 
 def own_address():

@@ -199,7 +199,7 @@ class LocalApp:
             try:
                 sock, _ = self.listener.accept()
             except OSError:
-                return
+                continue
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections.add(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 
 def _candidates():
-    """Ports below those that the system gives to outgoing connections, each once, from a random one on."""
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
-    ports = range(min(10_000, lowest // 2), lowest)
+    """Ports outside of those that the system gives to outgoing connections, each once, from a random one on."""
+    lowest, highest = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
+    # Chromium refuses 10080, and some below.
+    ports = range(10_081, lowest) if lowest > 12_000 else range(highest + 1, 65_536)
     start = random.randrange(len(ports))
     return itertools.chain(ports[start:], ports[:start])
 
