@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.gateway_api import SHOP, Admin, code, limit, marker, mid_window, reached, refused_at, route, serve, together
+from harness.gateway_api import SHOP, Admin, check_wait, code, limit, marker, mid_window, reached, route, serve, together
 from harness.waiting import eventually
 
 ROUTES = [
@@ -44,7 +44,7 @@ def outcome(answers):
             continue
         assert answer.status == 429 and code(answer) == "RATE_LIMITED", answer
         assert told(answer)[1] == 0 and int(answer.get("retry-after")) >= 1, answer
-        refused_at(answer)
+        check_wait(answer)
     return len(passed)
 
 

@@ -17,7 +17,7 @@ from h2.settings import SettingCodes
 
 from harness.daypass import run
 from harness.h2app import H2App
-from harness.ports import free_port
+from harness.ports import free_port, stop_listening
 from harness.process import Process
 from harness.raw import Truncated, chunked
 from harness.waiting import eventually
@@ -593,6 +593,5 @@ def test_https_app_without_http_2(share, certificate):
 
     threading.Thread(target=serve, daemon=True).start()
     answer = share(f"https://localhost:{listener.getsockname()[1]}").ask("/")
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+    stop_listening(listener)
     assert answer.status == 502 and answer.code() == "upstream_protocol_error", answer

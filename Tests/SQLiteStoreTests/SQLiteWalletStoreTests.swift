@@ -298,19 +298,21 @@ import Testing
             )
         }
         try database.close()
-        func copies() throws -> Int {
-            try ["", "-wal"]
-                .reduce(0) { count, suffix in
-                    let file = try Data(contentsOf: URL(fileURLWithPath: path + suffix))
-                    return count + sealed.count { file.range(of: $0) != nil }
-                }
-        }
-        #expect(try !sealed.isEmpty && copies() > 0)
+        #expect(try !sealed.isEmpty && Self.copies(of: sealed, in: path) > 0)
         for session in content.sessions {
             try await fixture.store.changeWallets { try $0.revoke(session.id, at: session.createdAt) }
         }
-        #expect(try copies() == 0)
+        #expect(try Self.copies(of: sealed, in: path) == 0)
         try fixture.store.close()
+    }
+
+    /// How many of these bytes are in the database at `path` or its write-ahead log.
+    private static func copies(of sealed: [Data], in path: String) throws -> Int {
+        try ["", "-wal"]
+            .reduce(0) { count, suffix in
+                let file = try Data(contentsOf: URL(fileURLWithPath: path + suffix))
+                return count + sealed.count { file.range(of: $0) != nil }
+            }
     }
 
     /// A server that was killed before it emptied the log does so when it starts again.
@@ -329,25 +331,20 @@ import Testing
         for session in content.sessions {
             try await fixture.store.changeWallets { try $0.revoke(session.id, at: session.createdAt) }
         }
-        let killed = try TemporaryDirectory("killed")
+        let folder = try TemporaryDirectory("killed")
+        let killed = "\(folder.path)/daypass.db"
         for suffix in ["", "-wal"] {
-            try FileManager.default.copyItem(atPath: path + suffix, toPath: "\(killed.path)/daypass.db\(suffix)")
+            try FileManager.default.copyItem(atPath: path + suffix, toPath: killed + suffix)
         }
         try await reader.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
         try reader.close()
-        func copies() throws -> Int {
-            let files = try FileManager.default.contentsOfDirectory(atPath: killed.path)
-            return try files.reduce(0) { count, name in
-                let file = try Data(contentsOf: URL(fileURLWithPath: "\(killed.path)/\(name)"))
-                return count + sealed.count { file.range(of: $0) != nil }
-            }
-        }
-        #expect(try sealed.count == 2 && copies() > 0)
-        let store = try SQLiteSessionStore(path: "\(killed.path)/daypass.db", key: fixture.directory.key)
-        #expect(try copies() == 0)
+        #expect(try sealed.count == 2 && Self.copies(of: sealed, in: killed) > 0)
+        let store = try SQLiteSessionStore(path: killed, key: fixture.directory.key)
+        #expect(try Self.copies(of: sealed, in: killed) == 0)
         #expect(try await store.walletSession(content.sessions[0].id, of: content.organization.id)?.revokedAt != nil)
         try store.close()
         try fixture.store.close()
+        withExtendedLifetime(folder) {}
     }
 
     private static func append(to ledger: WalletLedger, in store: SQLiteSessionStore) async throws {

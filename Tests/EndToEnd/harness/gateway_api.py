@@ -215,11 +215,10 @@ def mid_window(seconds, margin):
         time.sleep(left + 0.05)
 
 
-def refused_at(answer):
-    """When a refused request was judged, as its fields say (reset is when the window ends); checked against our clock."""
+def check_wait(answer):
+    """A refusal's `Retry-After` ends with the window: so its fields say when it was judged, which our clock confirms."""
     at = int(answer.get("x-ratelimit-reset")) - int(answer.get("retry-after"))
     assert answer.began - 1 <= at <= time.time() + 1, (answer.began, at, time.time(), answer)
-    return at
 
 
 def own_address():

@@ -11,7 +11,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-from .ports import free_port
+from .ports import free_port, stop_listening
 
 
 class Call:
@@ -200,12 +200,7 @@ class H2App:
         return [c for c in self.calls if c.path == path]
 
     def close(self):
-        try:
-            # Wakes the thread that accepts: it would go on waiting, on whatever gets the number of the closed socket.
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
+        stop_listening(self.listener)
         for connection in self.connections:
             try:
                 connection.socket.shutdown(socket.SHUT_RDWR)

@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 
-from .ports import free_port
+from .ports import free_port, stop_listening
 
 
 class Aborted(Exception):
@@ -261,11 +261,7 @@ class LocalApp:
     def close(self):
         """Stops listening and resets what is open."""
         self._closing = True
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
+        stop_listening(self.listener)
         self.drop_connections()
 
 

@@ -3,6 +3,7 @@
 import itertools
 import random
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -29,3 +30,11 @@ def free_port():
             except OSError:
                 continue
     raise RuntimeError("no port is left")
+
+
+def stop_listening(listener):
+    """Closes a listening socket, and wakes the thread that accepts: it would go on waiting, on whatever gets the number
+    of the closed socket."""
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
